@@ -8,8 +8,11 @@ const project = (name: string, include: ReadonlyArray<string>) => ({
 export default defineConfig({
   test: {
     projects: [
-      ...["core", "loop", "ops", "diffusion", "emoji-diffusion", "cli"].map((name) => project(name, [`packages/${name}/test/**/*.test.ts`])),
-      project("examples", ["examples/test/**/*.test.ts"])
+      ...["core", "loop", "ops", "diffusion", "emoji-diffusion", "cli"].map((name) =>
+        project(name, [`packages/${name}/test/**/*.test.ts`])
+      ),
+      project("examples", ["examples/test/**/*.test.ts"]),
+      project("scripts", ["scripts/test/**/*.test.ts"])
     ]
   }
 })

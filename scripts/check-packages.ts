@@ -1,0 +1,163 @@
+/**
+ * Checks the packages as they would be published: `npm run check-packages [-- --keep]`.
+ *
+ * Builds and packs each one, looks at the tarballs with publint and attw, unpacks them into an empty folder beside nothing but
+ * their declared dependencies, imports every public module with plain node, type-checks a program that uses them all, and
+ * runs the command. `--keep` leaves the tarballs in .cache/packages/tarballs.
+ */
+import { execFileSync, spawnSync } from "node:child_process"
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { dirname, join } from "node:path"
+import { parseArgs } from "node:util"
+import { publint } from "publint"
+import { formatMessage } from "publint/utils"
+import type { Tarball } from "./lib/stage.ts"
+import { entryPoints, pack } from "./lib/stage.ts"
+import type { Failure } from "./lib/workspace.ts"
+import { conclude, packages, root } from "./lib/workspace.ts"
+
+const { values: options } = parseArgs({ options: { keep: { type: "boolean", default: false } } })
+const bin = (name: string) => join(root, "node_modules", ".bin", name)
+const failures: Array<Failure> = []
+let passed = 0
+const check = (where: string, problems: ReadonlyArray<string>) => {
+  if (problems.length === 0) passed++
+  else failures.push({ where, what: problems.join("\n") })
+}
+const specifier = ({ pkg }: Tarball, entry: string) => join(pkg.manifest.name, entry)
+
+const lint = async (tarball: Tarball) => {
+  const bytes = new Uint8Array(readFileSync(tarball.path)).buffer
+  const { messages, pkg } = await publint({ pack: { tarball: bytes }, strict: true })
+  check(
+    `${tarball.pkg.folder}: publint`,
+    messages.map((message) => formatMessage(message, pkg) ?? message.code)
+  )
+}
+
+const typesResolve = (tarball: Tarball) => {
+  const args = [
+    tarball.path,
+    "--profile",
+    "esm-only",
+    "--no-definitely-typed",
+    "--no-emoji",
+    "--no-color",
+    "--format",
+    "ascii"
+  ]
+  const { status, stderr, stdout } = spawnSync(bin("attw"), [...args, "--entrypoints", ...entryPoints(tarball)], {
+    encoding: "utf8"
+  })
+  check(`${tarball.pkg.folder}: attw`, status === 0 ? [] : [`${stdout}${stderr}`.trim()])
+}
+
+/** `node_modules` with the unpacked tarballs and links to what their manifests name, outside the repository */
+const install = (tarballs: ReadonlyArray<Tarball>, folder: string) => {
+  const names = new Set(
+    tarballs.flatMap(({ pkg: { manifest } }) => Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies }))
+  )
+  for (const { path, pkg } of tarballs) {
+    const target = join(folder, "node_modules", pkg.manifest.name)
+    mkdirSync(target, { recursive: true })
+    execFileSync("tar", ["-xzf", path, "-C", target, "--strip-components", "1"])
+    names.delete(pkg.manifest.name)
+  }
+  for (const name of [...names, "@types/node"]) {
+    mkdirSync(dirname(join(folder, "node_modules", name)), { recursive: true })
+    symlinkSync(join(root, "node_modules", name), join(folder, "node_modules", name))
+  }
+  writeFileSync(join(folder, "package.json"), JSON.stringify({ name: "consumer", private: true, type: "module" }))
+}
+
+const node = (folder: string, code: string) => {
+  const { status, stderr } = spawnSync(process.execPath, ["--input-type=module", "-e", code], {
+    cwd: folder,
+    encoding: "utf8",
+    timeout: 120_000
+  })
+  return { ok: status === 0, stderr: stderr.trim() }
+}
+
+const importable = (tarball: Tarball, folder: string) => {
+  for (const entry of entryPoints(tarball)) {
+    const name = specifier(tarball, entry)
+    const { ok, stderr } = node(
+      folder,
+      `const module = await import(${JSON.stringify(name)}); if (Object.keys(module).length === 0) throw new Error("exports nothing")`
+    )
+    check(`import ${name}`, ok && stderr === "" ? [] : [stderr || "failed"])
+  }
+  for (const file of tarball.files.filter((path) => /^dist\/internal\/.*\.js$/.test(path))) {
+    const name = specifier(tarball, file.slice("dist/".length, -".js".length))
+    const { stderr } = node(folder, `await import(${JSON.stringify(name)})`)
+    check(
+      `closed ${name}`,
+      stderr.includes("ERR_PACKAGE_PATH_NOT_EXPORTED") ? [] : [`can be imported, or fails otherwise: ${stderr}`]
+    )
+  }
+}
+
+const typesUsable = (tarballs: ReadonlyArray<Tarball>, folder: string) => {
+  const names = tarballs.flatMap((tarball) => entryPoints(tarball).map((entry) => specifier(tarball, entry)))
+  const code = names.map((name, i) => `import * as m${i} from ${JSON.stringify(name)}`)
+  writeFileSync(
+    join(folder, "consumer.ts"),
+    [...code, `export const all = [${names.map((_, i) => `m${i}`).join(", ")}]`].join("\n")
+  )
+  const compilerOptions = {
+    strict: true,
+    noEmit: true,
+    target: "es2024",
+    module: "nodenext",
+    skipLibCheck: false,
+    types: ["node"]
+  }
+  writeFileSync(join(folder, "tsconfig.json"), JSON.stringify({ compilerOptions, files: ["consumer.ts"] }))
+  const { stdout } = spawnSync(bin("tsc"), ["-p", folder, "--pretty", "false"], { cwd: folder, encoding: "utf8" })
+  check(
+    "declarations of all packages, strictly",
+    stdout.split(/\n(?=\S)/).filter((message) => /effect-blocks|consumer/.test(message))
+  )
+}
+
+const contents = (tarball: Tarball) => {
+  const { files, pkg } = tarball
+  const stray = files.filter((file) => /(^|\/)(test|typetest|benchmark)\/|\.tsbuildinfo$|\.test\.|^tsconfig/.test(file))
+  const missing = ["LICENSE", "dist/index.js", "dist/index.d.ts", "src/index.ts"].filter(
+    (file) => !files.includes(file)
+  )
+  if (pkg.folder === "emoji-diffusion") {
+    const model = ["model_index.json", "unet/model.onnx", "text_encoder/model.onnx", "vae_decoder/model.onnx"].map(
+      (file) => `model/${file}`
+    )
+    missing.push(...model.filter((file) => !files.includes(file)))
+  }
+  check(`${pkg.folder}: contents`, [
+    ...stray.map((file) => `${file} does not belong there`),
+    ...missing.map((file) => `${file} is missing`)
+  ])
+}
+
+const folder = mkdtempSync(join(tmpdir(), "effect-blocks-packages-"))
+try {
+  const tarballs = pack(packages(), join(root, ".cache", "packages"))
+  for (const { files, path, size } of tarballs) {
+    console.log(`${path.slice(path.lastIndexOf("/") + 1)}: ${(size / 1024).toFixed(0)} KiB, ${files.length} files`)
+  }
+  install(tarballs, folder)
+  for (const tarball of tarballs) {
+    contents(tarball)
+    await lint(tarball)
+    typesResolve(tarball)
+    importable(tarball, folder)
+  }
+  typesUsable(tarballs, folder)
+} catch (error) {
+  failures.push({ where: "build and pack", what: String(error) })
+} finally {
+  rmSync(folder, { recursive: true, force: true })
+  if (!options.keep) rmSync(join(root, ".cache", "packages"), { recursive: true, force: true })
+}
+conclude(passed, failures)
