@@ -1,0 +1,123 @@
+/** From what the model says to the clean sample and to the noise, in torch's order of float32 operations. */
+import { addInto, addScaledInto, divided, divideInto, f, like, mixed, scaled, sqrt, square } from "./arithmetic.ts"
+import type { Latents } from "./model.ts"
+import { quantileOfMagnitudes } from "./quantile.ts"
+
+export type PredictionType = "epsilon" | "sample" | "v_prediction" | "flow_prediction"
+
+/** Solvers written in alpha and sigma with alpha^2 + sigma^2 = 1: DDIM, DDPM, LCM, TCD, DPM-Solver, UniPC, ... */
+export const cleanFromAlpha = (
+  type: PredictionType,
+  alpha: number,
+  sigma: number,
+  sample: Latents,
+  output: Latents
+): Latents => {
+  switch (type) {
+    case "sample":
+      return output
+    case "epsilon":
+      return like(sample, divideInto(mixed(1, sample.data, -sigma, output.data), alpha))
+    case "v_prediction":
+      return like(sample, mixed(alpha, sample.data, -sigma, output.data))
+    case "flow_prediction":
+      return like(sample, mixed(1, sample.data, -sigma, output.data))
+  }
+}
+
+/** The noise that model output and sample imply. */
+export const noiseFromAlpha = (
+  type: PredictionType,
+  alpha: number,
+  sigma: number,
+  sample: Latents,
+  output: Latents
+): Latents => {
+  if (type === "epsilon") return output
+  if (type === "sample") return like(sample, divideInto(mixed(1, sample.data, -alpha, output.data), sigma))
+  return like(sample, mixed(alpha, output.data, sigma, sample.data))
+}
+
+/** Solvers written in sigma alone, k-diffusion's family: Euler, Heun, LMS, KDPM2, ... */
+export const cleanFromSigma = (
+  type: Exclude<PredictionType, "flow_prediction">,
+  sigma: number,
+  sample: Latents,
+  output: Latents,
+  sigmaOfNoise: number = sigma
+): Latents => {
+  if (type === "sample") return output
+  if (type === "epsilon") return like(sample, mixed(1, sample.data, -sigmaOfNoise, output.data))
+  const variance = f(square(sigma) + 1)
+  const out = scaled(-sigma / sqrt(variance), output.data)
+  const x = sample.data
+  for (let i = 0; i < out.length; i++) out[i] = out[i]! + f(x[i]! / variance)
+  return like(sample, out)
+}
+
+/** sample / sqrt(sigma^2 + 1) */
+export const scaleBySigma = (sigma: number, sample: Latents): Latents =>
+  like(sample, divided(sample.data, sqrt(f(square(sigma) + 1))))
+
+/** The churn of Karras et al. (arXiv 2206.00364, algorithm 2): the raised level. */
+export const churnedSigma = (sigma: number, churn: number, levels: number): number =>
+  f(sigma * f(Math.min(churn / (levels - 1), 2 ** 0.5 - 1) + 1))
+
+/** Extra noise on the way in: sample + (noise * amount) * sqrt(raised^2 - sigma^2). */
+export const churned = (sigma: number, raised: number, amount: number, sample: Latents, noise: Latents): Latents => {
+  const out = sample.data.slice()
+  return like(sample, addScaledInto(out, amount, sqrt(f(square(raised) - square(sigma))), noise.data))
+}
+
+export const clamp = (range: number, sample: Latents): Latents => {
+  const limit = f(range)
+  const x = sample.data
+  const out = new Float32Array(x.length)
+  for (let i = 0; i < out.length; i++) {
+    const value = x[i]!
+    out[i] = value < -limit ? -limit : value > limit ? limit : value
+  }
+  return like(sample, out)
+}
+
+/** Dynamic thresholding (Imagen, arXiv 2205.11487): each batch item is cut at a quantile of its magnitudes, scaled back. */
+export const threshold = (ratio: number, max: number, sample: Latents): Latents => {
+  const x = sample.data
+  const items = sample.shape[0]!
+  const size = x.length / items
+  const out = new Float32Array(x.length)
+  for (let item = 0; item < items; item++) {
+    const end = (item + 1) * size
+    const cut = Math.min(Math.max(quantileOfMagnitudes(x.subarray(item * size, end), ratio), 1), f(max))
+    for (let i = item * size; i < end; i++) {
+      const value = x[i]!
+      out[i] = (value < -cut ? -cut : value > cut ? cut : value) / cut
+    }
+  }
+  return like(sample, out)
+}
+
+export interface ClippingOptions {
+  readonly thresholding?: boolean
+  readonly dynamic_thresholding_ratio?: number
+  readonly sample_max_value?: number
+  readonly clip_sample?: boolean
+  readonly clip_sample_range?: number
+}
+
+/** The clean sample, cut as configured. */
+export const clipped = (options: ClippingOptions, sample: Latents): Latents => {
+  const { clip_sample_range: range = 1, dynamic_thresholding_ratio: ratio = 0.995, sample_max_value: max = 1 } = options
+  if (options.thresholding === true) return threshold(ratio, max, sample)
+  return options.clip_sample === true ? clamp(range, sample) : sample
+}
+
+/** signal * original + deviation * noise, in place on a fresh array. */
+export const withNoise = (fresh: Float32Array, deviation: number, noise: Latents | undefined): Float32Array =>
+  noise === undefined ? fresh : addInto(fresh, deviation, noise.data)
+
+/** sqrt(alpha-bar) and sqrt(1 - alpha-bar): how much signal and how much noise a training timestep has. */
+export const weightsOfAlpha = (alpha: number): readonly [signal: number, noise: number] => [
+  sqrt(alpha),
+  sqrt(f(1 - alpha))
+]

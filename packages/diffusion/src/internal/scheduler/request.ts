@@ -1,0 +1,64 @@
+/** What may be asked of `setTimesteps`, checked alike for every class. */
+import type { TimestepRequest } from "./model.ts"
+
+export type Setting = Exclude<keyof TimestepRequest, "steps">
+
+const isCount = (value: number): boolean => Number.isInteger(value) && value >= 1
+const within = (low: number, high: number) => (value: number) => value >= low && value <= high
+
+const ranges: {
+  readonly [K in Setting]?: readonly [expected: string, fits: (value: number) => boolean]
+} = {
+  mu: ["a finite number", Number.isFinite],
+  strength: ["a number above 0, up to 1", (value) => value > 0 && value <= 1],
+  originalInferenceSteps: ["a whole number from 1 up", isCount],
+  eta: ["a number from 0 to 1", within(0, 1)],
+  sChurn: ["a number from 0 up", within(0, Infinity)],
+  sTmin: ["a number from 0 up", within(0, Infinity)],
+  sTmax: ["a number from 0 up", within(0, Infinity)],
+  sNoise: ["a number from 0 up", within(0, Number.MAX_VALUE)],
+  order: ["a whole number from 1 up", isCount]
+}
+
+const isFalling = (values: ReadonlyArray<number>): boolean =>
+  values.every((value, i) => Number.isFinite(value) && value >= 0 && (i === 0 || value < values[i - 1]!))
+
+/** Says what is wrong with a request, or nothing. A setting that the class does not know is an error, never ignored. */
+export const problemOf = (
+  className: string,
+  request: TimestepRequest,
+  accepts: ReadonlyArray<Setting>,
+  trainingTimesteps: number
+): string | undefined => {
+  for (const [key, value] of Object.entries(request)) {
+    if (key === "steps" || value === undefined) continue
+    const setting = accepts.find((name) => name === key)
+    if (setting === undefined) {
+      const known = ["steps", ...accepts].join(", ")
+      return `setTimesteps takes no ${key}; ${className} takes ${known}`
+    }
+    const range = ranges[setting]
+    if (range !== undefined && !(typeof value === "number" && range[1](value)))
+      return `${key} must be ${range[0]}, not ${String(value)}`
+  }
+  const { sigmas, steps, timesteps } = request
+  if (steps === undefined && timesteps === undefined && sigmas === undefined)
+    return `setTimesteps needs ${["steps", ...accepts.filter((name) => name === "timesteps" || name === "sigmas")].join(" or ")}`
+  if (steps !== undefined && !(isCount(steps) && steps <= trainingTimesteps))
+    return `steps must be a whole number from 1 to ${trainingTimesteps} (the training timesteps), not ${steps}`
+  for (const [name, values] of [
+    ["timesteps", timesteps],
+    ["sigmas", sigmas]
+  ] as const) {
+    if (values === undefined) continue
+    if (values.length === 0) return `${name} is empty`
+    if (!isFalling(values)) return `${name} must be finite, not negative, and fall from first to last`
+  }
+  return undefined
+}
+
+/** For classes where only one of steps, timesteps, sigmas may be given. */
+export const onlyOne = (request: TimestepRequest): string | undefined =>
+  [request.steps, request.timesteps, request.sigmas].filter((value) => value !== undefined).length > 1
+    ? "give only one of steps, timesteps and sigmas"
+    : undefined

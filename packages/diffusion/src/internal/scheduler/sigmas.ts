@@ -1,0 +1,112 @@
+/** Noise-level schedules and the way back from a level to a timestep, in float64 as numpy computes them. */
+import { betaQuantile } from "./beta.ts"
+import { interpolate, linspace } from "./numeric.ts"
+
+/** Karras et al., arXiv 2206.00364, equation 5. */
+export const karras = (min: number, max: number, n: number, rho = 7): Array<number> => {
+  const first = max ** (1 / rho)
+  const last = min ** (1 / rho)
+  return linspace(0, 1, n).map((ramp) => (first + ramp * (last - first)) ** rho)
+}
+
+/** Even in log sigma. */
+export const exponential = (min: number, max: number, n: number): Array<number> =>
+  linspace(Math.log(max), Math.log(min), n).map(Math.exp)
+
+/** Quantiles of a beta distribution ("Beta Sampling is All You Need", arXiv 2407.12173). */
+export const beta = (min: number, max: number, n: number, a = 0.6, b = 0.6): Array<number> =>
+  linspace(0, 1, n).map((x) => min + betaQuantile(1 - x, a, b) * (max - min))
+
+/** Even in lambda, from a table of log sigmas (Lu et al., arXiv 2206.00927). */
+export const lu = (logs: Float32Array, n: number): Array<number> => {
+  const first = logs[logs.length - 1]!
+  const last = logs[0]!
+  return linspace(0, 1, n).map((ramp) => Math.exp(first + ramp * (last - first)))
+}
+
+export const interpolated = (timesteps: ReadonlyArray<number>, table: Float32Array): Array<number> =>
+  timesteps.map((t) => interpolate(t, table))
+
+/**
+ * The (fractional) training timestep whose noise level is sigma, linear in log sigma. `r` rounds after each operation:
+ * numpy stays in float32 where sigma is float32.
+ */
+export const sigmaToTimestep = (sigma: number, logs: Float32Array, r: (x: number) => number = (x) => x): number => {
+  const level = r(Math.log(Math.max(sigma, 1e-10)))
+  let count = 0
+  let most = 0
+  let low = 0 // numpy's argmax of the running count of levels not above: its first maximum
+  for (let i = 0; i < logs.length; i++) {
+    if (level - logs[i]! >= 0) count++
+    if (count > most) {
+      most = count
+      low = i
+    }
+  }
+  low = Math.min(low, logs.length - 2)
+  const below = logs[low]!
+  const weight = Math.min(1, Math.max(0, r(r(below - level) / r(below - logs[low + 1]!))))
+  return r(1 - weight) * low + weight * (low + 1)
+}
+
+export interface RespacingOptions {
+  readonly use_karras_sigmas?: boolean
+  readonly use_exponential_sigmas?: boolean
+  readonly use_beta_sigmas?: boolean
+  readonly sigma_min?: number | null
+  readonly sigma_max?: number | null
+}
+
+/** The configured respacing of a falling schedule, or undefined where there is none. */
+export const respaced = (
+  options: RespacingOptions,
+  first: number,
+  last: number,
+  n: number
+): Array<number> | undefined => {
+  const min = options.sigma_min ?? last
+  const max = options.sigma_max ?? first
+  if (options.use_karras_sigmas === true) return karras(min, max, n)
+  if (options.use_exponential_sigmas === true) return exponential(min, max, n)
+  if (options.use_beta_sigmas === true) return beta(min, max, n)
+  return undefined
+}
+
+export const isRespaced = (options: RespacingOptions): boolean =>
+  options.use_karras_sigmas === true || options.use_exponential_sigmas === true || options.use_beta_sigmas === true
+
+const same = (x: number): number => x
+
+/** The schedule of k-diffusion's family: levels at the timesteps, respaced where configured, which moves the timesteps. */
+export const sigmaSchedule = (
+  options: RespacingOptions,
+  table: Float32Array,
+  logs: Float32Array,
+  timesteps: ReadonlyArray<number>,
+  roundKarras: (t: number) => number = same
+): { readonly timesteps: ReadonlyArray<number>; readonly sigmas: ReadonlyArray<number> } => {
+  const sigmas = interpolated(timesteps, table)
+  const other = respaced(options, sigmas[0]!, sigmas[sigmas.length - 1]!, timesteps.length)
+  if (other === undefined) return { timesteps, sigmas }
+  const round = options.use_karras_sigmas === true ? roundKarras : same
+  return { sigmas: other, timesteps: other.map((sigma) => round(sigmaToTimestep(sigma, logs))) }
+}
+
+/** a, b, b, c, c, ...: the levels of solvers that call the model twice a step. */
+export const doubled = (values: ReadonlyArray<number>): Array<number> =>
+  values.flatMap((value, i) => (i === 0 ? [value] : [value, value]))
+
+/** The standard deviation of the initial noise: sigma_max, or sqrt(sigma_max^2 + 1) where timesteps lead. */
+export const initialSigma = (spacing: string, sigmas: ReadonlyArray<number>): number => {
+  const f = Math.fround
+  const max = Math.max(...sigmas)
+  return spacing === "leading" ? f(Math.sqrt(f(f(max * max) + 1))) : max
+}
+
+/** The levels of flow matching with its shift (Esser et al., arXiv 2403.03206, equation 23), from 1 down. */
+export const flowSigmas = (trainingTimesteps: number, shift: number, n: number): Array<number> =>
+  linspace(1, 1 / trainingTimesteps, n + 1)
+    .map((alpha) => 1 - alpha)
+    .map((sigma) => (shift * sigma) / (1 + (shift - 1) * sigma))
+    .toReversed()
+    .slice(0, -1)

@@ -1,0 +1,182 @@
+/** What one solver file supplies, and how it becomes a scheduler. */
+import * as Result from "effect/Result"
+import type * as Schema from "effect/Schema"
+import { f, like } from "./arithmetic.ts"
+import {
+  type Config,
+  type History,
+  type Latents,
+  type Level,
+  type Plan,
+  SchedulerError,
+  type SchedulerState,
+  type Shape,
+  type StepInput,
+  type TimestepRequest
+} from "./model.ts"
+import { decode } from "./options.ts"
+import { problemOf, type Setting } from "./request.ts"
+
+export interface Solver {
+  /** The fields of a request that this class understands beside `steps`. */
+  readonly accepts: ReadonlyArray<Setting>
+  readonly trainingTimesteps: number
+  /** The schedule; a string says why there is none. */
+  readonly schedule: (request: TimestepRequest) => Plan | string
+  /** Says why a run's coefficients cannot be computed, where they cannot. */
+  readonly unsolvable?: (plan: Plan, begin: number) => string | undefined
+  readonly scaleModelInput?: (plan: Plan, state: SchedulerState, sample: Latents) => Latents
+  readonly noiseShape?: (plan: Plan, state: SchedulerState, sample: Latents) => ReadonlyArray<number>
+  readonly step: (
+    plan: Plan,
+    state: SchedulerState,
+    input: StepInput
+  ) => {
+    readonly sample: Latents
+    readonly predOriginalSample?: Latents | undefined
+    readonly history?: History
+  }
+  /**
+   * How a timestep given to `addNoise` is looked up: among the training timesteps (the default), in the plan, or in the
+   * plan with its last entry for one that is not there.
+   */
+  readonly lookup?: "training" | "plan" | "planOrLast"
+  /** noisy = signal * original + noise * normals */
+  readonly noiseWeights: (plan: Plan, level: Level) => readonly [signal: number, noise: number]
+  /** velocity = signal * normals - noise * sample */
+  readonly velocityWeights?: (plan: Plan, level: Level) => readonly [signal: number, noise: number]
+}
+
+/** A contradiction among options. */
+export interface Contradiction {
+  readonly option: string
+  readonly message: string
+}
+
+/**
+ * A class of scheduler: its options are decoded, contradictions are reported, and the solver is built once; what it
+ * closes over never changes.
+ */
+export const define =
+  <F extends Schema.Struct.Fields>(
+    className: string,
+    options: Schema.Struct<F>,
+    solver: (options: Schema.Struct<F>["Type"]) => Solver,
+    ...checks: ReadonlyArray<(options: Schema.Struct<F>["Type"]) => Contradiction | undefined>
+  ) =>
+  (config: Config = {}): Result.Result<Shape, SchedulerError> =>
+    Result.flatMap(decode(className, options, config), (decoded) => {
+      for (const check of checks) {
+        const found = check(decoded)
+        if (found === undefined) continue
+        const { option } = found
+        const message = `${className}: option ${option} ${found.message}`
+        return Result.fail(new SchedulerError({ className, reason: "UnsupportedOption", option, message }))
+      }
+      return Result.succeed(build(className, { ...config, ...decoded, _class_name: className }, solver(decoded)))
+    })
+
+const nothing: History = {}
+
+const build = (className: string, config: Config, solver: Solver): Shape => {
+  const failed = (reason: SchedulerError["reason"], message: string) =>
+    Result.fail(new SchedulerError({ className, reason, message: `${className}: ${message}` }))
+  const blend =
+    (weights: (plan: Plan, level: Level) => readonly [number, number], sign: 1 | -1) =>
+    (plan: Plan, x: Latents, y: Latents, level: Level | ReadonlyArray<Level>) => {
+      const levels = isLevels(level) ? level : [level]
+      const problem = levels.map((one) => outside(solver, plan, one)).find((found) => found !== undefined)
+      if (problem !== undefined) return failed("InvalidRequest", problem)
+      if (x.data.length !== y.data.length) return failed("InvalidRequest", `${x} and ${y} differ in size`)
+      if (x.shape[0]! % levels.length !== 0)
+        return failed("InvalidRequest", `${levels.length} levels for ${x.shape[0]} batch items`)
+      const out = new Float32Array(x.data.length)
+      const size = out.length / levels.length
+      levels.forEach((one, item) => {
+        const [a, b] = weights(plan, one)
+        for (let i = item * size, end = i + size; i < end; i++) out[i] = f(a * x.data[i]!) + sign * f(b * y.data[i]!)
+      })
+      return Result.succeed(like(x, out))
+    }
+  const noisy = blend(solver.noiseWeights, 1)
+  const velocity = solver.velocityWeights === undefined ? undefined : blend(solver.velocityWeights, -1)
+  return {
+    className,
+    config,
+    setTimesteps: (request) => {
+      const problem = problemOf(className, request, solver.accepts, solver.trainingTimesteps)
+      if (problem !== undefined) return failed("InvalidRequest", problem)
+      const plan = solver.schedule(request)
+      return typeof plan === "string" ? failed("InvalidRequest", plan) : Result.succeed(plan)
+    },
+    init: (plan, begin = 0) => {
+      const calls = plan.timesteps.length
+      if (!Number.isInteger(begin) || begin < 0 || begin > calls)
+        return failed("InvalidRequest", `begin index ${begin} is not a whole number from 0 to ${calls}`)
+      const problem = solver.unsolvable?.(plan, begin)
+      return problem === undefined
+        ? Result.succeed({ begin, index: begin, history: nothing })
+        : failed("Unsolvable", problem)
+    },
+    scaleModelInput: solver.scaleModelInput ?? ((_plan, _state, sample) => sample),
+    noiseShape: solver.noiseShape ?? ((_plan, _state, sample) => sample.shape),
+    step: (plan, state, input) => {
+      // misuse by the caller's program rather than bad input: defects
+      const { begin, index } = state
+      if (index >= plan.timesteps.length) throw new RangeError(`${className}: the run of ${index} model calls is over`)
+      if (plan.noise[index] !== (input.noise !== undefined))
+        throw new TypeError(`${className}: model call ${index} takes ${plan.noise[index] === true ? "a" : "no"} noise`)
+      const { history = nothing, ...result } = solver.step(plan, state, input)
+      return { ...result, state: { begin, index: index + 1, history } }
+    },
+    addNoise: (plan, original, noise, level) => noisy(plan, original, noise, level),
+    ...(velocity === undefined
+      ? {}
+      : { getVelocity: (plan, sample, noise, level) => velocity(plan, noise, sample, level) })
+  }
+}
+
+const isLevels = (level: Level | ReadonlyArray<Level>): level is ReadonlyArray<Level> => Array.isArray(level)
+
+const outside = (solver: Solver, plan: Plan, level: Level): string | undefined => {
+  const { lookup = "training", trainingTimesteps } = solver
+  if ("index" in level)
+    return Number.isInteger(level.index) && level.index >= 0 && level.index < plan.timesteps.length
+      ? undefined
+      : `index ${level.index} is outside the plan's ${plan.timesteps.length} timesteps`
+  const { timestep } = level
+  if (lookup === "plan" && positionOf(plan, timestep) === undefined) return `timestep ${timestep} is not in the plan`
+  if (lookup === "training" && !(Number.isInteger(timestep) && timestep >= 0 && timestep < trainingTimesteps))
+    return `timestep ${timestep} is not a training timestep (0 to ${trainingTimesteps - 1})`
+  return undefined
+}
+
+/** A plan with the values that most solvers share. */
+export const planOf = (plan: Pick<Plan, "timesteps"> & Partial<Plan>): Plan => ({
+  sigmas: [],
+  initNoiseSigma: 1,
+  order: 1,
+  numInferenceSteps: plan.timesteps.length,
+  noise: plan.timesteps.map(() => false),
+  tables: {},
+  settings: {},
+  ...plan
+})
+
+/** The training timestep of a level. */
+export const timestepOf = (plan: Plan, level: Level): number =>
+  "index" in level ? plan.timesteps[level.index]! : level.timestep
+
+/** Where a timestep, which may be off by rounding, stands in the plan: the second of equal ones, as diffusers counts. */
+const positionOf = ({ timesteps }: Plan, timestep: number): number | undefined => {
+  const near = (t: number) => Math.abs(t - timestep)
+  const nearest = timesteps.reduce((best, t) => (near(t) < near(best) ? t : best), Infinity)
+  if (!(near(nearest) <= 1e-6 * Math.max(1, Math.abs(timestep)))) return undefined
+  const first = timesteps.indexOf(nearest)
+  const second = timesteps.indexOf(nearest, first + 1)
+  return second < 0 ? first : second
+}
+
+/** The index of a level; the last where there is none. */
+export const indexOf = (plan: Plan, level: Level): number =>
+  "index" in level ? level.index : (positionOf(plan, level.timestep) ?? plan.timesteps.length - 1)
