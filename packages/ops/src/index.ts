@@ -1,0 +1,7 @@
+export * as Model from "./Model.ts"
+export * as ModelStore from "./ModelStore.ts"
+export * as OnnxError from "./OnnxError.ts"
+export * as OnnxGraph from "./OnnxGraph.ts"
+export * as OnnxRuntime from "./OnnxRuntime.ts"
+export * as Rng from "./Rng.ts"
+export * as Tensor from "./Tensor.ts"
