@@ -1,0 +1,132 @@
+/**
+ * The fields that diffusion blocks share: one name, one Schema, one description each, as diffusers' `InputParam.template`.
+ * Ranges are part of the Schemas, so that documents, JSON Schema and command-line flags show them and bad input is
+ * refused before anything runs.
+ *
+ * ```ts
+ * import * as Fields from "@effect-blocks/diffusion/Fields"
+ * import * as Schema from "effect/Schema"
+ * import assert from "node:assert"
+ *
+ * const Steps = Schema.Struct({ numInferenceSteps: Fields.numInferenceSteps })
+ * assert.deepStrictEqual(Schema.decodeUnknownSync(Steps)({}), { numInferenceSteps: 50 })
+ * assert.throws(() => Schema.decodeUnknownSync(Steps)({ numInferenceSteps: 0 }))
+ * ```
+ *
+ * @module
+ */
+import * as Rng from "@effect-blocks/ops/Rng"
+import * as Tensor from "@effect-blocks/ops/Tensor"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import * as Scheduler from "./Scheduler.ts"
+
+const withDefault = <S extends Schema.Constraint>(schema: S, value: S["Encoded"]): Schema.withDecodingDefaultKey<S> =>
+  Schema.withDecodingDefaultKey<S>(Effect.succeed(value))(schema)
+
+/** The most pictures that one run makes. */
+export const maxBatch = 64
+
+const between = (minimum: number, maximum: number) => Schema.isBetween({ minimum, maximum })
+const Seed = Schema.Union([Schema.Int, Schema.BigInt])
+const Texts = Schema.Union([Schema.String, Schema.Array(Schema.String).check(Schema.isBetweenLength(1, maxBatch))])
+/** `[batch, channels, height, width]` */
+export const Latents = Tensor.float32("batch", "channels", "height", "width")
+/** 8-bit pixels: `[height, width, channels]` with 1 (grey), 3 (RGB) or 4 (RGBA) channels */
+export const Picture = Tensor.uint8("height", "width", "channels")
+/** pictures as numbers: `[batch, channels, height, width]`, 0..1 */
+export const Pixels = Tensor.float32("batch", "channels", "height", "width")
+const Embeds = Tensor.float32("batch", "tokens", "channels")
+
+// ------------------------------------------------------------------ what a caller gives
+
+/** what to draw; a list makes one picture (or `numImagesPerPrompt`) of each */
+export const prompt = Texts.annotateKey({ description: "What to draw; a list draws each" })
+/** what not to draw; a list has one for each prompt */
+export const negativePrompt = withDefault(Texts, "").annotateKey({
+  description: "What not to draw (ignored where guidance is off)"
+})
+/** pictures of each prompt */
+export const numImagesPerPrompt = withDefault(Schema.Int.check(between(1, maxBatch)), 1).annotateKey({
+  description: "Pictures of each prompt"
+})
+/** one generator for all pictures, or one for each of them */
+export const seed = withDefault(Schema.Union([Seed, Schema.Array(Seed).check(Schema.isBetweenLength(1, maxBatch))]), 0).annotateKey({
+  description: "Where the random numbers start: one seed for all pictures, or a list with one for each"
+})
+/** pixels; the default is the model's own size, or the picture's */
+export const height = Schema.optionalKey(Schema.Int.check(between(8, 8192))).annotateKey({
+  description: "Height in pixels; the model's own, or that of the given picture, if left out"
+})
+/** pixels; the default is the model's own size, or the picture's */
+export const width = Schema.optionalKey(Schema.Int.check(between(8, 8192))).annotateKey({
+  description: "Width in pixels; the model's own, or that of the given picture, if left out"
+})
+/** how many denoising steps */
+export const numInferenceSteps = withDefault(Schema.Int.check(between(1, 1000)), 50).annotateKey({
+  description: "Denoising steps: more take longer and are finer"
+})
+/** how strongly the prompt counts; 1 or less runs the model once a step instead of twice */
+export const guidanceScale = withDefault(Schema.Finite.check(between(0, 100)), 7.5).annotateKey({
+  description: "How strongly the prompt counts; 1 turns guidance off and halves the work"
+})
+/** pulls the guided prediction back to the spread of the conditional one (arXiv 2305.08891, 3.4) */
+export const guidanceRescale = withDefault(Schema.Finite.check(between(0, 1)), 0).annotateKey({
+  description: "How far to pull a guided prediction back to the spread of the conditional one"
+})
+/** eta of DDIM: 0 is deterministic */
+export const eta = withDefault(Schema.Finite.check(between(0, 1)), 0).annotateKey({
+  description: "Noise that DDIM adds in each step: 0 none, 1 as much as DDPM (other schedulers ignore it)"
+})
+/** how much of the schedule is run over a given picture */
+export const strength = (value: number) =>
+  withDefault(Schema.Finite.check(between(0, 1)), value).annotateKey({
+    description: "How far to go from the given picture: 0 keeps it, 1 forgets it"
+  })
+/** a picture to start from: 8 bits, or numbers of 0..1 */
+export const image = Schema.Union([Picture, Pixels]).annotateKey({ description: "The picture to start from" })
+/** white where to draw, black what to keep; as large as the picture */
+export const maskImage = Picture.annotateKey({
+  description: "Where to draw (white) and what to keep (black); as large as the picture"
+})
+/** noise to start from instead of drawn noise: `[batch, channels, height / scale, width / scale]`, standard normal */
+export const initialLatents = Schema.optionalKey(Latents).annotateKey({
+  description: "Standard normal noise to start from, instead of drawing it from the seed"
+})
+
+// ------------------------------------------------------------------ what blocks tell each other
+
+/** where the generators stand: one for the whole batch, or one for each item */
+export const rng = Schema.Array(Rng.Rng).annotateKey({ description: "State of the random generators" })
+/** pictures in the run: prompts times `numImagesPerPrompt` */
+export const batchSize = Schema.Int.annotateKey({ description: "Pictures in this run" })
+/** the scheduler's plan for the chosen number of steps */
+export const plan = Scheduler.Plan.annotateKey({ description: "The scheduler's plan for the number of steps" })
+/** where the scheduler is in its plan, and what it remembers */
+export const schedulerState = Scheduler.SchedulerState.annotateKey({ description: "Where the scheduler is" })
+/** the timesteps that are run */
+export const timesteps = Schema.Array(Schema.Number).annotateKey({ description: "Timesteps to run, noisiest first" })
+/** text states of the prompts: `[batch, tokens, channels]` */
+export const promptEmbeds = Embeds.annotateKey({ description: "Text states of the prompts" })
+/** text states of the negative prompts: `[batch, tokens, channels]` */
+export const negativePromptEmbeds = Embeds.annotateKey({ description: "Text states of the negative prompts" })
+/** what did not fit into the text encoder's window */
+export const truncatedPrompts = Schema.Array(Schema.String).annotateKey({
+  description: "Ends of prompts that did not fit into the text encoder's window"
+})
+/** noisy latents */
+export const latents = Latents.annotateKey({ description: "Noisy latents, on their way to a picture" })
+/** the model's guess of the clean latents, for previews */
+export const predOriginalSample = Schema.optionalKey(Latents).annotateKey({
+  description: "The latents that the model expects at the end, for previews"
+})
+/** the picture's own latents */
+export const imageLatents = Latents.annotateKey({ description: "Latents of the given picture" })
+/** the noise that was added to the picture's latents */
+export const noise = Latents.annotateKey({ description: "The noise that was mixed into the picture's latents" })
+/** 1 where to draw: `[1, 1, height, width]` of the latents */
+export const mask = Latents.annotateKey({ description: "1 where to draw, 0 what to keep, at the latents' size" })
+/** decoded pictures, about -1..1 */
+export const decoded = Pixels.annotateKey({ description: "Decoded pictures, about -1..1" })
+/** finished pictures: `[batch, height, width, 3]` */
+export const images = Tensor.uint8("batch", "height", "width", 3).annotateKey({ description: "The pictures, 8-bit RGB" })

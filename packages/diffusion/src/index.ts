@@ -1,0 +1,8 @@
+export * as Components from "./Components.ts"
+export * as Fields from "./Fields.ts"
+export * as InputError from "./InputError.ts"
+export * as Repository from "./Repository.ts"
+export * as RepositoryError from "./RepositoryError.ts"
+export * as Scheduler from "./Scheduler.ts"
+export * as StableDiffusion from "./pipelines/StableDiffusion.ts"
+export * as Tokenizer from "./Tokenizer.ts"

@@ -1,0 +1,28 @@
+/** What is read of the JSON files of a repository. Keys that are not named here do not matter to a run. */
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+
+const withDefault = <S extends Schema.Constraint>(schema: S, value: S["Encoded"]) =>
+  Schema.withDecodingDefaultKey<S>(Effect.succeed(value))(schema)
+
+const Positive = Schema.Int.check(Schema.isGreaterThan(0))
+const Channels = Schema.Array(Positive).check(Schema.isMinLength(1))
+const Side = Schema.Union([Positive, Schema.Tuple([Positive, Positive])])
+
+export const ModelIndex = Schema.Struct({ _class_name: Schema.String })
+
+/** defaults are those of diffusers' `UNet2DConditionModel` */
+export const Unet = Schema.Struct({
+  in_channels: withDefault(Positive, 4),
+  out_channels: withDefault(Positive, 4),
+  sample_size: Schema.optionalKey(Schema.NullOr(Side)),
+  block_out_channels: withDefault(Channels, [320, 640, 1280, 1280]),
+  cross_attention_dim: withDefault(Schema.Union([Positive, Schema.Array(Positive).check(Schema.isMinLength(1))]), 1280)
+})
+
+/** defaults are those of diffusers' `AutoencoderKL` */
+export const Vae = Schema.Struct({
+  block_out_channels: withDefault(Channels, [64]),
+  latent_channels: withDefault(Positive, 4),
+  scaling_factor: withDefault(Schema.Finite.check(Schema.isGreaterThan(0)), 0.18215)
+})

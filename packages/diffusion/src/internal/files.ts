@@ -1,0 +1,102 @@
+/** Reading of a repository's files: nothing outside its folder, nothing without a bound, every failure typed. */
+import * as Effect from "effect/Effect"
+import { readFile, realpath, stat } from "node:fs/promises"
+import { isAbsolute, join, sep } from "node:path"
+import { RepositoryError } from "../RepositoryError.ts"
+
+/** the largest JSON of any known repository is a tokenizer of 17 MB */
+const LARGEST_TEXT = 64 * 2 ** 20
+
+const problem = (file: string, error: unknown): RepositoryError => {
+  if (error instanceof RepositoryError) return error
+  const code = (error as NodeJS.ErrnoException)?.code
+  const missing = code === "ENOENT" || code === "ENOTDIR"
+  return new RepositoryError({
+    file,
+    reason: missing ? "Missing" : "Unreadable",
+    detail: missing ? "no such file" : error instanceof Error ? error.message : String(error)
+  })
+}
+
+/** `use` gives Promises; what they reject with is a problem of this file */
+export const attempt = <A>(file: string, use: () => Promise<A>): Effect.Effect<A, RepositoryError> =>
+  Effect.tryPromise({ try: use, catch: (error) => problem(file, error) })
+
+/** the folder's real path */
+export const openFolder = (path: string): Effect.Effect<string, RepositoryError> =>
+  attempt(path, async () => {
+    const real = await realpath(path)
+    if (!(await stat(real)).isDirectory()) {
+      throw new RepositoryError({
+        file: path,
+        reason: "Missing",
+        detail: "it is not a folder",
+        expected: "a folder with a model_index.json"
+      })
+    }
+    return real
+  })
+
+const within = (folder: string, path: string): boolean => path === folder || path.startsWith(folder + sep)
+
+/** The real path of a file of the folder; neither its name nor a link may lead out. */
+export const resolve = (folder: string, file: string): Effect.Effect<string, RepositoryError> =>
+  attempt(file, async () => {
+    const outside = (detail: string) =>
+      new RepositoryError({ file, reason: "OutsideFolder", detail, expected: "a path within the repository's folder" })
+    const path = join(folder, file)
+    if (isAbsolute(file) || file.includes("\0") || !within(folder, path)) throw outside("it leaves the repository's folder")
+    const real = await realpath(path)
+    if (!within(folder, real)) throw outside("it is a link that leaves the repository's folder")
+    if (!(await stat(real)).isFile()) {
+      throw new RepositoryError({ file, reason: "Unreadable", detail: "it is not a file", expected: "a file" })
+    }
+    return real
+  })
+
+export const readText = (folder: string, file: string): Effect.Effect<string, RepositoryError> =>
+  Effect.flatMap(resolve(folder, file), (path) =>
+    attempt(file, async () => {
+      const { size } = await stat(path)
+      if (size > LARGEST_TEXT) {
+        throw new RepositoryError({
+          file,
+          reason: "Unreadable",
+          detail: `it has ${size} bytes`,
+          expected: `at most ${LARGEST_TEXT}`
+        })
+      }
+      return await readFile(path, "utf8")
+    })
+  )
+
+/** Python writes bare `NaN` and `Infinity`, which JSON does not have: they become strings, and Schemas decide. */
+const quoteNonFinite = (text: string): string =>
+  text.replace(/"(?:[^"\\]|\\.)*"|-?\bInfinity\b|\bNaN\b/g, (token) => (token.startsWith('"') ? token : `"${token}"`))
+
+const parse = (text: string): unknown => {
+  try {
+    return JSON.parse(text)
+  } catch (error) {
+    if (!/\b(?:NaN|Infinity)\b/.test(text)) throw error
+    return JSON.parse(quoteNonFinite(text))
+  }
+}
+
+export const readJson = (folder: string, file: string): Effect.Effect<unknown, RepositoryError> =>
+  Effect.flatMap(readText(folder, file), (text) =>
+    Effect.try({
+      try: () => parse(text),
+      catch: (error) =>
+        new RepositoryError({
+          file,
+          reason: "InvalidJson",
+          detail: error instanceof Error ? error.message : String(error),
+          expected: "JSON"
+        })
+    })
+  )
+
+/** `undefined` where there is no such file */
+export const optional = <A>(read: Effect.Effect<A, RepositoryError>): Effect.Effect<A | undefined, RepositoryError> =>
+  Effect.catch(read, (error) => (error.reason === "Missing" ? Effect.succeed(undefined) : Effect.fail(error)))
