@@ -1,5 +1,5 @@
 /**
- * Checks the packages as they would be published: `npm run check-packages [-- --keep]`.
+ * Checks the packages as they would be published: `npm run check-packages [-- PACKAGE...] [--keep]`.
  *
  * Builds and packs each one, looks at the tarballs with publint and attw, unpacks them into an empty folder beside nothing but
  * their declared dependencies, imports every public module with plain node, type-checks a program that uses them all, and
@@ -17,7 +17,10 @@ import { entryPoints, pack } from "./lib/stage.ts"
 import type { Failure } from "./lib/workspace.ts"
 import { conclude, packages, root } from "./lib/workspace.ts"
 
-const { values: options } = parseArgs({ options: { keep: { type: "boolean", default: false } } })
+const { positionals: only, values: options } = parseArgs({
+  allowPositionals: true,
+  options: { keep: { type: "boolean", default: false } }
+})
 const bin = (name: string) => join(root, "node_modules", ".bin", name)
 const failures: Array<Failure> = []
 let passed = 0
@@ -142,7 +145,10 @@ const contents = (tarball: Tarball) => {
 
 const folder = mkdtempSync(join(tmpdir(), "effect-blocks-packages-"))
 try {
-  const tarballs = pack(packages(), join(root, ".cache", "packages"))
+  const tarballs = pack(
+    packages().filter(({ folder: name }) => only.length === 0 || only.includes(name)),
+    join(root, ".cache", "packages")
+  )
   for (const { files, path, size } of tarballs) {
     console.log(`${path.slice(path.lastIndexOf("/") + 1)}: ${(size / 1024).toFixed(0)} KiB, ${files.length} files`)
   }

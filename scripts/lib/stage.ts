@@ -39,7 +39,6 @@ export const pack = (packages: ReadonlyArray<Package>, folder: string): Readonly
   mkdirSync(join(folder, "node_modules", "@effect-blocks"), { recursive: true })
   mkdirSync(join(folder, "tarballs"))
   cpSync(join(root, "tsconfig.base.json"), join(folder, "tsconfig.base.json"))
-  cpSync(join(root, "tsconfig.packages.json"), join(folder, "tsconfig.packages.json"))
   const staged = ({ folder: name }: Package) => join(folder, "packages", name)
   for (const pkg of packages) {
     const ignored = new Set(
@@ -49,7 +48,7 @@ export const pack = (packages: ReadonlyArray<Package>, folder: string): Readonly
     if (!existsSync(join(staged(pkg), "LICENSE"))) cpSync(join(root, "LICENSE"), join(staged(pkg), "LICENSE"))
     symlinkSync(staged(pkg), join(folder, "node_modules", pkg.manifest.name))
   }
-  execFileSync(join(root, "node_modules", ".bin", "tsc"), ["-b", "tsconfig.packages.json"], {
+  execFileSync(join(root, "node_modules", ".bin", "tsc"), ["-b", ...packages.map(staged)], {
     cwd: folder,
     stdio: "inherit"
   })
