@@ -81,22 +81,20 @@ const firstOf = (report: ReadonlyArray<PackReport> | Readonly<Record<string, Pac
   return first
 }
 
-/** The public entry points of a tarball: `.` and every module of dist that its exports do not close. */
+/** The public entry points: those that the exports name, and what their patterns match but do not close. */
 export const entryPoints = ({ files, pkg }: Tarball): ReadonlyArray<string> => {
-  const closed = new Set(
-    Object.entries(pkg.manifest.exports ?? {}).flatMap(([key, target]) => (target === null ? [key] : []))
-  )
-  const modules = files.flatMap((file) => {
-    const name = /^dist\/([^/]+)\.js$/.exec(file)?.[1]
-    return name === undefined || closed.has(`./${name}`) ? [] : [`./${name}`]
-  })
+  const keys = Object.entries(pkg.manifest.exports ?? {})
+  const named = keys.flatMap(([key, target]) => (target?.endsWith(".ts") && !key.includes("*") ? [key] : []))
+  const closed = keys.flatMap(([key, target]) => (target === null ? [key.replace("*", "")] : []))
   // a module that the bin names is a program, not something to import
-  const programs = new Set(
-    Object.values(pkg.manifest.bin ?? {}).map((file) => file.replace(/^\.\/src\/(.*)\.ts$/, "./$1"))
-  )
-  const nested = files.flatMap((file) => {
-    const path = /^dist\/((?!internal\/).+\/.+)\.js$/.exec(file)?.[1]
+  const programs = Object.values(pkg.manifest.bin ?? {}).map((file) => file.replace(/^\.\/src\/(.*)\.ts$/, "./$1"))
+  const matched = files.flatMap((file) => {
+    const path = keys.some(([key]) => key === "./*") ? /^dist\/(.+)\.js$/.exec(file)?.[1] : undefined
     return path === undefined ? [] : [`./${path}`]
   })
-  return [".", ...modules, ...nested].filter((entry) => !programs.has(entry))
+  const open = matched.filter(
+    (entry) =>
+      !programs.includes(entry) && !closed.some((key) => (key.endsWith("/") ? entry.startsWith(key) : entry === key))
+  )
+  return [...new Set([...named, ...open])]
 }
