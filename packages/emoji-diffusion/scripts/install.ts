@@ -2,6 +2,7 @@ import { createHash } from "node:crypto"
 import { cp, lstat, mkdir, readdir, readFile, realpath, rename, rm, writeFile } from "node:fs/promises"
 import { join, relative, sep } from "node:path"
 import { check } from "./check.ts"
+import { fit } from "./preview.ts"
 
 /** Paths of the files under `folder`, with `/`, sorted; anything else than files and folders is refused. */
 const list = async (folder: string): Promise<ReadonlyArray<string>> => {
@@ -14,15 +15,19 @@ const list = async (folder: string): Promise<ReadonlyArray<string>> => {
   return found.toSorted((a, b) => (a < b ? -1 : a > b ? 1 : 0))
 }
 
-/** The text of `src/internal/manifest.ts` for the files of a folder. */
-export const manifest = async (folder: string): Promise<string> => {
+/** The text of `src/internal/manifest.ts` for the files of a folder and its reference values. */
+export const manifest = async (folder: string, reference: string): Promise<string> => {
   const rows: Array<string> = []
   for (const path of await list(folder)) {
     const bytes = await readFile(join(folder, path))
     const sha256 = createHash("sha256").update(bytes).digest("hex")
     rows.push(`  {\n    path: ${JSON.stringify(path)},\n    bytes: ${bytes.length},\n    sha256: "${sha256}"\n  }`)
   }
-  return `/** Written by \`scripts/replace.ts\`: every file of \`model/\`. */\nexport const files = [\n${rows.join(",\n")}\n]\n`
+  const preview = (await fit(reference)).map((row) => `  [${row.join(", ")}]`)
+  return (
+    `/** Written by \`scripts/replace.ts\`: every file of \`model/\`. */\nexport const files = [\n${rows.join(",\n")}\n]\n\n` +
+    `/** Fitted to the reference pictures. */\nexport const latentRgb = [\n${preview.join(",\n")}\n]\n`
+  )
 }
 
 /**
@@ -64,6 +69,6 @@ export const install = async (
     for (const [next] of staged) await rm(next, { recursive: true, force: true })
   }
   const model = join(home, "model")
-  await writeFile(join(home, "src/internal/manifest.ts"), await manifest(model))
+  await writeFile(join(home, "src/internal/manifest.ts"), await manifest(model, join(home, "reference")))
   return { problems, files: (await list(model)).length }
 }

@@ -6,7 +6,7 @@
  * @module
  */
 import { fileURLToPath } from "node:url"
-import { files as listed } from "./internal/manifest.ts"
+import { files as listed, latentRgb as fitted } from "./internal/manifest.ts"
 
 /** One file of the model: its path within the folder (always with `/`), its size and the SHA-256 of its bytes in hex. */
 export interface File {
@@ -116,3 +116,17 @@ export const numInferenceSteps: number = 20
  * ```
  */
 export const size: number = 128
+
+/**
+ * A linear map from one pixel of the latents, as the denoiser has them, to its colour: rows are the four channels and a
+ * constant, columns are red, green and blue of 0..255. It makes a preview of a run without the decoder. Written by
+ * `scripts/replace.ts`, which fits it to the reference pictures.
+ *
+ * ```ts
+ * import * as EmojiDiffusion from "@effect-blocks/emoji-diffusion"
+ * import assert from "node:assert"
+ *
+ * assert.deepEqual([EmojiDiffusion.latentRgb.length, EmojiDiffusion.latentRgb[0]?.length], [5, 3])
+ * ```
+ */
+export const latentRgb: ReadonlyArray<ReadonlyArray<number>> = fitted

@@ -47,7 +47,7 @@ describe("replace", () => {
       assert.deepStrictEqual(problems, [])
       assert.strictEqual(files, EmojiDiffusion.files.length)
       const written = readFileSync(join(home, "src/internal/manifest.ts"), "utf8")
-      assert.strictEqual(written, await manifest(EmojiDiffusion.path))
+      assert.strictEqual(written, await manifest(EmojiDiffusion.path, EmojiDiffusion.reference))
       assert(
         existsSync(join(home, "reference/manifest.json")) &&
           !existsSync(join(home, "model.new")) &&
