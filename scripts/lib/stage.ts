@@ -87,14 +87,14 @@ export const entryPoints = ({ files, pkg }: Tarball): ReadonlyArray<string> => {
   const named = keys.flatMap(([key, target]) => (target?.endsWith(".ts") && !key.includes("*") ? [key] : []))
   const closed = keys.flatMap(([key, target]) => (target === null ? [key.replace("*", "")] : []))
   // a module that the bin names is a program, not something to import
-  const programs = Object.values(pkg.manifest.bin ?? {}).map((file) => file.replace(/^\.\/src\/(.*)\.ts$/, "./$1"))
+  const programs = new Set(Object.values(pkg.manifest.bin ?? {}).map((file) => file.replace(/^\.\/src\/(.*)\.ts$/, "./$1")))
   const matched = files.flatMap((file) => {
     const path = keys.some(([key]) => key === "./*") ? /^dist\/(.+)\.js$/.exec(file)?.[1] : undefined
     return path === undefined ? [] : [`./${path}`]
   })
   const open = matched.filter(
     (entry) =>
-      !programs.includes(entry) && !closed.some((key) => (key.endsWith("/") ? entry.startsWith(key) : entry === key))
+      !programs.has(entry) && !closed.some((key) => (key.endsWith("/") ? entry.startsWith(key) : entry === key))
   )
   return [...new Set([...named, ...open])]
 }
