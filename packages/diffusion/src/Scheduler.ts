@@ -201,6 +201,23 @@ export const fromConfig = (config: Config): Result.Result<Shape, SchedulerError>
 }
 
 /**
+ * The same scheduler with some options changed, or another class with its options: switching solvers is this line.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert"
+ * import * as Result from "effect/Result"
+ * import * as Scheduler from "@effect-blocks/diffusion/Scheduler"
+ *
+ * const loaded = Result.getOrThrow(Scheduler.fromConfig({ _class_name: "DDIMScheduler", beta_start: 0.00085 }))
+ * const faster = Result.getOrThrow(Scheduler.reconfigure(loaded, { _class_name: "DPMSolverMultistepScheduler" }))
+ * assert.strictEqual(faster.config["beta_start"], 0.00085)
+ * ```
+ */
+export const reconfigure = (scheduler: Shape, options: Config): Result.Result<Shape, SchedulerError> =>
+  fromConfig({ ...scheduler.config, ...options })
+
+/**
  * The class names that {@link fromConfig} knows.
  *
  * @example
