@@ -36,7 +36,7 @@ const examples = files("README.md", "docs/**/*.md", "packages/*/README.md", "pac
   .filter((file) => only.length === 0 || only.some((path) => file.startsWith(path.replace(/^\.\//, ""))))
   .flatMap((file) => examplesOf(file, readFileSync(join(root, file), "utf8")))
 const failures = new Map<Example, string>()
-const outside: Array<Failure> = []
+const outside: Array<string> = []
 
 /** one run of tsc over all of them */
 const check = () => {
@@ -72,7 +72,7 @@ const check = () => {
   for (const message of messages) {
     const path = /^(.*?)\(\d+,\d+\): error/.exec(message)?.[1]
     const example = path === undefined ? undefined : byModule.get(path)
-    if (example === undefined) outside.push({ where: path ?? "tsc", what: message.trim() })
+    if (example === undefined) outside.push(message.trim())
     else failures.set(example, [failures.get(example), toSource(message.trim())].filter(Boolean).join("\n"))
   }
 }
@@ -152,7 +152,11 @@ console.log(
   `${examples.length} examples in ${new Set(examples.map(({ file }) => file)).size} files: ` +
     `checked in ${seconds(started, checked)}, ${examples.filter(({ run }) => run).length} run in ${seconds(checked, performance.now())}`
 )
+const sources: ReadonlyArray<Failure> =
+  outside.length === 0
+    ? []
+    : [{ where: "sources", what: `${outside.length} errors of tsc (see npm run check), the first:\n${outside[0]}` }]
 conclude(examples.length - failures.size, [
-  ...outside,
+  ...sources,
   ...[...failures].map(([example, what]) => ({ where: where(example), what }))
 ])
