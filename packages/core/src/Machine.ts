@@ -1,0 +1,2 @@
+export * from "./internal/machine.ts"
+export type { Node, Plan } from "./internal/node.ts"

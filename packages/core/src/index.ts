@@ -1,0 +1,5 @@
+export * as Block from "./Block.ts"
+export * as Errors from "./Errors.ts"
+export * as Field from "./Field.ts"
+export * as Pipeline from "./Pipeline.ts"
+export * as Snapshot from "./Snapshot.ts"

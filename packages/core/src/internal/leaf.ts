@@ -1,0 +1,51 @@
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Schema from "effect/Schema"
+import { fromExec } from "./block.ts"
+import { viewOf, writerOf } from "./fields.ts"
+import type { Exec } from "./node.ts"
+
+export const make = (name: string, options: any): any => {
+  const run = options.run as (inputs: any, components: any) => Effect.Effect<any, any, any>
+  const view = viewOf(options.inputs), write = writerOf(options.outputs)
+  const keys = Object.entries<any>(options.components ?? {})
+  // the components of the context seen last: taken and used in one synchronous step, so runs may share the block
+  let context: Context.Context<never> | undefined, components: any = {}
+  const exec: Exec = (state, current) => {
+    if (keys.length > 0 && context !== current.context) {
+      context = undefined
+      components = Object.fromEntries(keys.map(([k, key]) => [k, Context.getUnsafe(current.context, key)]))
+      context = current.context
+    }
+    const e = run(view(state), components) as any
+    if (e._tag === "Success") {
+      write(state, e.value)
+      return null
+    }
+    return e
+  }
+  return fromExec({
+    kind: "block",
+    name,
+    description: options.description,
+    version: options.version,
+    inputs: options.inputs,
+    outputs: options.outputs,
+    components: options.components ?? {},
+    exec,
+    finish: write
+  })
+}
+
+export const pure = (name: string, options: any): any =>
+  make(name, { ...options, run: (inputs: any) => Exit.succeed(options.run(inputs)) })
+
+export const pack = (group: string, fields: any): any =>
+  make(`pack_${group}`, {
+    description: `Puts ${Object.keys(fields).join(", ")} into '${group}'`,
+    inputs: fields,
+    outputs: { [group]: Schema.Struct(fields) },
+    run: (inputs: any) => Exit.succeed({ [group]: inputs })
+  })
+

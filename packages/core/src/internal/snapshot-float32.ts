@@ -1,0 +1,44 @@
+import * as Effect from "effect/Effect"
+import * as Base64 from "effect/encoding/Base64"
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import * as SchemaGetter from "effect/SchemaGetter"
+import * as SchemaIssue from "effect/SchemaIssue"
+import { Blobs } from "./blobs.ts"
+
+const reference = "ref:"
+const encode = (array: Float32Array): Effect.Effect<string> =>
+  Effect.flatMap(Blobs, (blobs) => {
+    const bytes = new Uint8Array(array.buffer, array.byteOffset, array.byteLength)
+    return blobs === null
+      ? Effect.succeed(Base64.encode(bytes))
+      : Effect.map(blobs.put(bytes), (ref) => `${reference}${ref}`)
+  })
+const wrong = (text: string, message: string): SchemaIssue.Issue =>
+  new SchemaIssue.InvalidValue({ message: `${JSON.stringify(text.slice(0, 40))}: ${message}` })
+const bytesOf = (text: string): Effect.Effect<Uint8Array, SchemaIssue.Issue> =>
+  Effect.flatMap(Blobs, (blobs) => {
+    if (text.startsWith(reference)) {
+      return blobs === null
+        ? Effect.fail(wrong(text, "bytes that are kept elsewhere, and nobody says where (Blobs)"))
+        : blobs.get(text.slice(reference.length))
+    }
+    const decoded = Base64.decode(text)
+    return Result.isSuccess(decoded) ? Effect.succeed(decoded.success) : Effect.fail(wrong(text, "not base64"))
+  })
+const decode = (text: string): Effect.Effect<Float32Array, SchemaIssue.Issue> =>
+  Effect.flatMap(bytesOf(text), (bytes) =>
+    bytes.byteLength % 4 === 0
+      ? Effect.succeed(new Float32Array(bytes.slice().buffer))
+      : Effect.fail(wrong(text, `${bytes.byteLength} bytes are not a whole number of float32`))
+  )
+
+export const Float32: any = Schema.instanceOf(Float32Array as any, {
+  representation: { id: "effect-blocks/Float32", payload: null },
+  expected: "Float32Array",
+  toCodecJson: () =>
+    Schema.link<Float32Array>()(Schema.String, {
+      encode: SchemaGetter.transformEffect(encode),
+      decode: SchemaGetter.transformEffect(decode)
+    } as any)
+} as any)

@@ -1,0 +1,253 @@
+/**
+ * The stepping interpreter: drives a `Machine`, runs its leaves, and stops where it is told to. It runs whenever somebody watches
+ * (Snapshot, Loop.next, Loop.stream, Checkpoint, Progress); nobody watching means that the fast interpreter runs instead.
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as Scope from "effect/Scope"
+import * as Tracer from "effect/Tracer"
+import { prependPath } from "../Errors.ts"
+import { joinPath, Machine } from "./machine.ts"
+import type { Frame } from "./machine.ts"
+import type { Compiled, Exec, Rec, Run } from "./node.ts"
+import type { Listener } from "./progress.ts"
+import { picker } from "./state.ts"
+
+/** Steps of the machine until the fiber gets a turn. */
+const BUDGET = 512
+
+/** Asked after every leaf and every iteration: leave here (`true`), go on (`false`), or do this first and then either. */
+export type Hook = (machine: Machine) => boolean | Effect.Effect<boolean, any, any>
+export interface Observer {
+  readonly hook: Hook | null
+  /** Told of every iteration, before the hook; also of iterations inside blocks that are atomic. */
+  readonly listener: Listener | null
+}
+type Any = Effect.Effect<any, any, any>
+
+/** The run of a block inside the block that `run` is of. */
+export const inside = (run: Run, segment: string): Run =>
+  run.watch === null ? run : { ...run, watch: { path: joinPath(run.watch.path, segment), emit: run.watch.emit } }
+
+export const drive = (m: Machine, run: Run, observer: Observer): Effect.Effect<"done" | "left", any, any> =>
+  Effect.suspend(() => {
+    const { hook, listener } = observer
+    const holding = run.traced || provides(m.root) ? new Holding(m, run) : null
+    let ended: "done" | "left" | undefined
+    let phase: "moving" | "opening" | "leaf" | "event" | "hook" = "moving"
+    let leaf: Compiled
+    /** What to do when the fiber comes back, instead of a turn. */
+    let rest: (() => Any) | null = null
+
+    const watch = (of: Compiled, leafRun: Run): Run =>
+      listener === null || of.blocks.length === 0
+        ? leafRun
+        : { ...leafRun, watch: { path: joinPath(m.prefix, m.path(of)), emit: listener } }
+    const runLeaf = (): Any | null => {
+      phase = "leaf"
+      if (holding === null) return leaf.exec(m.top.state, watch(leaf, run))
+      return holding.run((r) => leaf.exec(m.top.state, watch(leaf, r)))
+    }
+    const afterIteration = (): Any | null => {
+      phase = "hook"
+      const answer = hook === null ? false : hook(m)
+      if (answer === false) return null
+      if (answer !== true) return answer
+      ended = "left"
+      return Exit.void
+    }
+    const boundary = (): Any | null => {
+      if (listener === null || m.at !== "iteration") return afterIteration()
+      phase = "event"
+      return listener(m.event())
+    }
+    const turn = (): Any => {
+      for (let budget = BUDGET; budget > 0; budget--) {
+        phase = "moving"
+        const next = m.advance()
+        if (next === "done") {
+          ended = "done"
+          return Exit.void
+        }
+        if (next === "fault") return Exit.fail(m.fault)
+        if (next !== "iteration") {
+          leaf = next
+          if (holding !== null && !holding.current()) {
+            phase = "opening"
+            rest = afterOpening
+            return holding.update()
+          }
+          const e = runLeaf()
+          if (e !== null) return e
+          m.leafDone()
+        }
+        const e = boundary()
+        if (e !== null) return e
+      }
+      phase = "moving"
+      return Effect.yieldNow
+    }
+    const afterOpening = (): Any => {
+      const e = runLeaf()
+      if (e !== null) return e
+      m.leafDone()
+      return boundary() ?? turn()
+    }
+    const loop = Effect.whileLoop({
+      while: () => ended === undefined,
+      body: () => {
+        const now = rest
+        rest = null
+        return now === null ? turn() : now()
+      },
+      step: (value) => {
+        if (ended !== undefined) return
+        if (phase === "hook") {
+          if (value === true) ended = "left"
+        } else if (phase === "event") {
+          rest = () => afterIteration() ?? turn()
+        } else if (phase === "leaf") {
+          leaf.finish(m.top.state, value)
+          m.leafDone()
+          rest = () => boundary() ?? turn()
+        }
+      }
+    })
+    const located = Effect.matchCauseEffect(loop, {
+      onSuccess: () => Exit.succeed(ended!),
+      onFailure: (cause) => {
+        if (phase === "leaf") return Exit.failCause(prependPath(cause, m.path(leaf)))
+        if (phase === "moving") return Exit.failCause(prependPath(cause, m.path()))
+        if (phase === "opening") return Exit.failCause(prependPath(cause, holding!.path()))
+        return Exit.failCause(cause)
+      }
+    })
+    return holding === null ? located : Effect.onExit(located, (exit) => holding.close(exit))
+  })
+
+/** Runs a block that has a node, for an atomic block around it, in a watched run. It has written its outputs when it ends. */
+export const nested = (self: Compiled, state: Rec, run: Run): Effect.Effect<void, any, any> =>
+  Effect.asVoid(drive(new Machine(self, run.watch!.path, true).begin([self], state), run, hearing(run)))
+
+/** The same for blocks in order, such as the body of `Loop.custom`. `self` is the block that they are in. */
+export const nestedAll = (
+  self: Compiled,
+  steps: ReadonlyArray<Compiled>,
+  state: Rec,
+  run: Run
+): Effect.Effect<void, any, any> =>
+  Effect.asVoid(drive(new Machine(self, run.watch!.path).begin(steps, state), run, hearing(run)))
+const hearing = (run: Run): Observer => ({ hook: null, listener: run.watch!.emit })
+
+/** The `exec` of a block that has a node. */
+export const watchable = (self: Compiled, fast: Exec): Exec => (state, run) =>
+  run.watch === null ? fast(state, run) : nested(self, state, run)
+
+/** A whole run with a listener. */
+export const watched = (self: Compiled, state: Rec, run: Run, listener: Listener): Effect.Effect<Rec, any, any> =>
+  Effect.map(drive(new Machine(self).begin([self], state), run, { hook: null, listener }), () =>
+    picker(Object.keys(self.outputs))(state)
+  )
+
+const providing = new WeakMap<Compiled, boolean>()
+/** Whether layers are given to a part that the machine steps through. */
+const provides = (block: Compiled): boolean => {
+  let known = providing.get(block)
+  if (known === undefined) {
+    known = block.node?._tag === "provide" || block.blocks.some(provides)
+    providing.set(block, known)
+  }
+  return known
+}
+
+interface Held {
+  readonly frame: Frame
+  readonly run: Run
+  readonly context: Context.Context<never>
+  readonly scope: Scope.Closeable
+}
+
+/** Layers that are built and spans that are open, a pair for each frame of the machine's stack. */
+class Holding {
+  readonly #held: Array<Held> = []
+  readonly #machine: Machine
+  readonly #run: Run
+  constructor(machine: Machine, run: Run) {
+    this.#machine = machine
+    this.#run = run
+  }
+  current(): boolean {
+    const stack = this.#machine.stack
+    // a frame is pushed once and popped once: the same top at the same depth means the same stack
+    return this.#held.length === stack.length && this.#held[stack.length - 1]!.frame === stack[stack.length - 1]
+  }
+  /** Closes what was left, opens what was entered. */
+  update(): Effect.Effect<void, any, any> {
+    return Effect.suspend(() => {
+      const stack = this.#machine.stack
+      let common = 0
+      while (common < this.#held.length && this.#held[common]!.frame === stack[common]) common++
+      return Effect.andThen(
+        this.#closeTo(common, Exit.void),
+        Effect.whileLoop({
+          while: () => this.#held.length < stack.length,
+          body: () => this.#open(stack[this.#held.length]!),
+          step: () => {}
+        })
+      )
+    })
+  }
+  #open(frame: Frame): Effect.Effect<void, any, any> {
+    const outer = this.#held.at(-1)
+    const run = outer?.run ?? this.#run
+    const context = outer?.context ?? this.#run.context
+    const { node, block } = frame
+    return Effect.flatMap(Scope.make(), (scope) => {
+      const hold = (run: Run, context: Context.Context<never>) => {
+        this.#held.push({ frame, run, context, scope })
+      }
+      const depth = this.#held.length
+      if (node._tag === "provide") {
+        const built = Effect.provideContext(Layer.buildWithScope(node.layer, scope), context)
+        return Effect.onExit(
+          Effect.map(built, (given) =>
+            hold({ ...run, context: Context.merge(run.context, given) }, Context.merge(context, given))
+          ),
+          (exit) => (Exit.isFailure(exit) ? Scope.close(scope, exit) : Effect.void)
+        )
+      }
+      // the base is no block, and the span of an anonymous root was opened by whoever runs it
+      const silent = !run.traced || depth === 0 || (depth === 1 && this.#machine.anonymous)
+      if (silent) return Effect.sync(() => hold(run, context))
+      const span = Effect.makeSpanScoped(block.name, {
+        attributes: { "block.kind": block.kind, "block.name": block.name }
+      })
+      return Effect.map(Effect.provideContext(span, Context.add(context, Scope.Scope, scope)), (span) =>
+        hold(run, Context.add(context, Tracer.ParentSpan, span))
+      )
+    })
+  }
+  run(f: (run: Run) => Any | null): Any {
+    const { run, context } = this.#held.at(-1)!
+    return Effect.provideContext(
+      Effect.suspend(() => f(run) ?? Exit.void),
+      context
+    )
+  }
+  /** Of the frame that is being opened. */
+  path(): string {
+    return this.#machine.path(undefined, this.#held.length + 1)
+  }
+  close(exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> {
+    return this.#closeTo(0, exit)
+  }
+  #closeTo(depth: number, exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> {
+    return Effect.whileLoop({
+      while: () => this.#held.length > depth,
+      body: () => Scope.close(this.#held.pop()!.scope, exit),
+      step: () => {}
+    })
+  }
+}
