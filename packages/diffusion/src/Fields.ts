@@ -105,7 +105,11 @@ export const plan = Scheduler.Plan.annotateKey({ description: "The scheduler's p
 /** where the scheduler is in its plan, and what it remembers */
 export const schedulerState = Scheduler.SchedulerState.annotateKey({ description: "Where the scheduler is" })
 /** the timesteps that are run */
-export const timesteps = Schema.Array(Schema.Number).annotateKey({ description: "Timesteps to run, noisiest first" })
+export const timesteps = Schema.Array(Schema.Finite).annotateKey({ description: "Timesteps to run, noisiest first" })
+/** noise levels of one's own */
+export const sigmas = Schema.optionalKey(Schema.Array(Schema.Finite)).annotateKey({
+  description: "Noise levels of one's own, falling, instead of a number of steps"
+})
 /** text states of the prompts: `[batch, tokens, channels]` */
 export const promptEmbeds = Embeds.annotateKey({ description: "Text states of the prompts" })
 /** text states of the negative prompts: `[batch, tokens, channels]` */

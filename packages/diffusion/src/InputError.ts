@@ -21,3 +21,24 @@ export class InputError extends Schema.TaggedError<InputError>()("InputError", {
     return `${this.field} is ${this.actual}, expected ${this.expected}`
   }
 }
+
+/**
+ * Components that do not belong together: what one gives is not what another takes. Raised before any model runs.
+ *
+ * ```ts
+ * import { ComponentMismatch } from "@effect-blocks/diffusion/InputError"
+ * import assert from "node:assert"
+ *
+ * const error = new ComponentMismatch({ component: "unet", actual: "a model that gives 8 channels", expected: "4" })
+ * assert.equal(error.message, "unet is a model that gives 8 channels, expected 4")
+ * ```
+ */
+export class ComponentMismatch extends Schema.TaggedError<ComponentMismatch>()("ComponentMismatch", {
+  component: Schema.String,
+  actual: Schema.String,
+  expected: Schema.String
+}) {
+  override get message(): string {
+    return `${this.component} is ${this.actual}, expected ${this.expected}`
+  }
+}

@@ -1,11 +1,25 @@
 import * as Block from "@effect-blocks/core/Block"
-import { checkInputs, prepareLatents, setTimesteps, textSize } from "../blocks/stableDiffusion/beforeDenoise.ts"
+import {
+  checkComponents,
+  checkInputs,
+  imageSize,
+  inpaintSize,
+  prepareImageLatents,
+  prepareInpaintLatents,
+  prepareLatents,
+  prepareMaskLatents,
+  setImageTimesteps,
+  setInpaintTimesteps,
+  setTimesteps,
+  textSize
+} from "../blocks/stableDiffusion/beforeDenoise.ts"
 import { decodeLatents, postprocess } from "../blocks/stableDiffusion/decoders.ts"
-import { denoise } from "../blocks/stableDiffusion/denoise.ts"
-import { encodePrompt } from "../blocks/stableDiffusion/encoders.ts"
+import { denoise, denoiseInpaint } from "../blocks/stableDiffusion/denoise.ts"
+import { encodeImage, encodeInpaintImage, encodePrompt, preprocessImage, preprocessMask } from "../blocks/stableDiffusion/encoders.ts"
 
 /** Text to image. */
 export const text2image = Block.sequential("text2image", [
+  checkComponents,
   checkInputs,
   textSize,
   setTimesteps,
@@ -15,6 +29,36 @@ export const text2image = Block.sequential("text2image", [
   decodeLatents,
   postprocess
 ])
+/** Image to image. */
+export const image2image = Block.sequential("image2image", [
+  checkComponents,
+  checkInputs,
+  imageSize,
+  setImageTimesteps,
+  encodePrompt,
+  preprocessImage,
+  encodeImage,
+  prepareImageLatents,
+  denoise,
+  decodeLatents,
+  postprocess
+])
+/** Inpainting. */
+export const inpainting = Block.sequential("inpainting", [
+  checkComponents,
+  checkInputs,
+  inpaintSize,
+  setInpaintTimesteps,
+  encodePrompt,
+  preprocessImage,
+  preprocessMask,
+  encodeInpaintImage,
+  prepareInpaintLatents,
+  prepareMaskLatents,
+  denoiseInpaint,
+  decodeLatents,
+  postprocess
+])
 
 /** The pipeline of Stable Diffusion 1.x and 2.x. */
-export const pipeline = text2image
+export const pipeline = Block.auto("stableDiffusion", [Block.when("maskImage", inpainting), Block.when("image", image2image), text2image])

@@ -5,12 +5,16 @@
  */
 import * as Block from "@effect-blocks/core/Block"
 import * as Rng from "@effect-blocks/ops/Rng"
+import type * as Tensor from "@effect-blocks/ops/Tensor"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import { Scheduler, Unet, VaeDecoder } from "../../Components.ts"
+import type { VaeGeometry } from "../../Components.ts"
+import { TextEncoder, Unet, VaeDecoder, VaeEncoder } from "../../Components.ts"
 import * as Fields from "../../Fields.ts"
-import { InputError } from "../../InputError.ts"
-import { normals, scale } from "../../internal/batch.ts"
+import { ComponentMismatch, InputError } from "../../InputError.ts"
+import { fill, normals, scale } from "../../internal/batch.ts"
+import { hole, samplePosterior, shrinkMask } from "../../internal/latents.ts"
+import * as Scheduler from "../../Scheduler.ts"
 
 /**
  * Checks how many pictures are asked for, and starts their generators.
@@ -59,79 +63,326 @@ export const checkInputs = Block.make("checkInputs", {
   }
 })
 
-/** a side that is not a multiple of what encoder and UNet divide it by */
-const checkSide = (field: "height" | "width", value: number, multiple: number): Effect.Effect<number, InputError> =>
-  value % multiple === 0
-    ? Effect.succeed(value)
-    : Effect.fail(new InputError({ field, actual: String(value), expected: `a multiple of ${multiple}` }))
-
 /**
- * The size of a picture made from words alone: as asked for, else the model's own.
+ * Checks that the components belong together: what one gives, the next must take.
  */
+export const checkComponents = Block.make("checkComponents", {
+  description: "Checks that the components fit each other",
+  inputs: {},
+  outputs: {},
+  components: { textEncoder: TextEncoder, unet: Unet, vae: VaeDecoder },
+  run: (_, { textEncoder, unet, vae }) => {
+    const channels = vae.latentChannels
+    const problems = [
+      textEncoder.width !== unet.crossAttentionDim && {
+        component: "textEncoder",
+        actual: `a model that gives ${textEncoder.width} channels`,
+        expected: `${unet.crossAttentionDim}, which is what the UNet takes`
+      },
+      unet.outChannels !== channels && {
+        component: "unet",
+        actual: `a model that gives ${unet.outChannels} channels`,
+        expected: `${channels}, which is what the VAE decodes`
+      },
+      unet.inChannels !== channels && unet.inChannels !== 2 * channels + 1 && {
+        component: "unet",
+        actual: `a model that takes ${unet.inChannels} channels`,
+        expected: `${channels}, or ${2 * channels + 1} to paint into pictures`
+      }
+    ]
+    const found = problems.find((problem) => problem !== false)
+    return found === undefined ? Effect.succeed({}) : Effect.fail(new ComponentMismatch(found))
+  }
+})
+
+// ------------------------------------------------------------------ size
+
+interface Sides {
+  readonly height: number
+  readonly width: number
+}
+
+/** sides that encoder and UNet can halve as often as they do, and latents of that size */
+const checkSize = Effect.fnUntraced(function* (
+  { height, width }: Sides,
+  batchSize: number,
+  latents: Tensor.Tensor<"float32"> | undefined,
+  unet: Unet["Service"],
+  vae: VaeDecoder["Service"]
+): Effect.fn.Return<Sides, InputError> {
+  const multiple = vae.scaleFactor * unet.sizeMultiple
+  for (const [field, value] of Object.entries({ height, width })) {
+    if (value % multiple !== 0 || value === 0) {
+      return yield* new InputError({ field, actual: String(value), expected: `a multiple of ${multiple}` })
+    }
+  }
+  const want = [batchSize, vae.latentChannels, height / vae.scaleFactor, width / vae.scaleFactor]
+  if (latents !== undefined && want.some((n, axis) => latents.shape[axis] !== n)) {
+    return yield* new InputError({
+      field: "latents",
+      actual: `of shape [${latents.shape.join(", ")}]`,
+      expected: `[${want.join(", ")}]`
+    })
+  }
+  return { height, width }
+})
+
+/** a UNet that was trained to inpaint can do nothing else */
+const checkPlain = (unet: Unet["Service"], vae: VaeDecoder["Service"], needs: string) =>
+  unet.inChannels === vae.latentChannels
+    ? Effect.void
+    : Effect.fail(
+        new ComponentMismatch({
+          component: "unet",
+          actual: `a model that takes ${unet.inChannels} channels`,
+          expected: `${vae.latentChannels}: one of ${unet.inChannels} needs ${needs}`
+        })
+      )
+
+const sizeFields = {
+  height: Fields.height,
+  width: Fields.width,
+  batchSize: Fields.batchSize,
+  latents: Fields.initialLatents
+}
+
+/** The size of a picture made from words alone: as asked for, else the model's own. */
 export const textSize = Block.make("textSize", {
-  description: "Settles and checks the size",
-  inputs: {
-    height: Fields.height,
-    width: Fields.width,
-    batchSize: Fields.batchSize,
-    latents: Fields.initialLatents
-  },
+  description: "Settles and checks the size: as asked for, else the model's own",
+  inputs: sizeFields,
   outputs: { height: Schema.Int, width: Schema.Int },
   components: { unet: Unet, vae: VaeDecoder },
   run: Effect.fnUntraced(function* ({ height, width, batchSize, latents }, { unet, vae }) {
-    const multiple = vae.scaleFactor * unet.sizeMultiple
+    yield* checkPlain(unet, vae, "a picture and a mask")
     const own = unet.sampleSize * vae.scaleFactor
-    const size = {
-      height: yield* checkSide("height", height ?? own, multiple),
-      width: yield* checkSide("width", width ?? own, multiple)
-    }
-    const want = [batchSize, vae.latentChannels, size.height / vae.scaleFactor, size.width / vae.scaleFactor]
-    if (latents !== undefined && want.some((n, axis) => latents.shape[axis] !== n)) {
-      return yield* new InputError({
-        field: "latents",
-        actual: `of shape [${latents.shape.join(", ")}]`,
-        expected: `[${want.join(", ")}]`
-      })
-    }
-    return size
+    return yield* checkSize({ height: height ?? own, width: width ?? own }, batchSize, latents, unet, vae)
   })
 })
 
-/**
- * The scheduler's plan and the timesteps to run.
- */
+/** of `[height, width, channels]` bytes or `[batch, channels, height, width]` numbers */
+const sidesOf = ({ dtype, shape }: Tensor.Tensor): Sides =>
+  dtype === "uint8" ? { height: shape[0]!, width: shape[1]! } : { height: shape[2]!, width: shape[3]! }
+
+const checkImage = Effect.fnUntraced(function* (
+  image: Tensor.Tensor,
+  { height, width, batchSize }: { readonly height?: number; readonly width?: number; readonly batchSize: number },
+  latents: Tensor.Tensor<"float32"> | undefined,
+  unet: Unet["Service"],
+  vae: VaeDecoder["Service"]
+): Effect.fn.Return<Sides, InputError> {
+  const refuse = (expected: string) =>
+    Effect.fail(new InputError({ field: "image", actual: String(image), expected }))
+  const [channels, count] = image.dtype === "uint8" ? [image.shape[2]!, 1] : [image.shape[1]!, image.shape[0]!]
+  if (image.dtype === "uint8" ? ![1, 3, 4].includes(channels) : channels !== 3) {
+    return yield* refuse(image.dtype === "uint8" ? "1, 3 or 4 channels" : "3 channels")
+  }
+  if (count === 0 || batchSize % count !== 0) {
+    return yield* refuse(`one picture, or a number of them that divides the ${batchSize} pictures of this run`)
+  }
+  const multiple = vae.scaleFactor * unet.sizeMultiple
+  const own = sidesOf(image)
+  if (own.height < multiple || own.width < multiple) return yield* refuse(`at least ${multiple} pixels each way`)
+  const down = (side: number) => side - (side % multiple)
+  return yield* checkSize(
+    { height: height ?? down(own.height), width: width ?? down(own.width) },
+    batchSize,
+    latents,
+    unet,
+    vae
+  )
+})
+
+/** The size of a picture made from another: as asked for, else that picture's, rounded down to what the models take. */
+export const imageSize = Block.make("imageSize", {
+  description: "Checks the picture and settles the size: as asked for, else the picture's own",
+  inputs: { ...sizeFields, image: Fields.image },
+  outputs: { height: Schema.Int, width: Schema.Int },
+  components: { unet: Unet, vae: VaeDecoder },
+  run: Effect.fnUntraced(function* ({ image, latents, ...size }, { unet, vae }) {
+    yield* checkPlain(unet, vae, "a mask too")
+    return yield* checkImage(image, size, latents, unet, vae)
+  })
+})
+
+/** As `imageSize`, with a mask that must be as large as the picture. */
+export const inpaintSize = Block.make("inpaintSize", {
+  description: "Checks the picture and its mask and settles the size: as asked for, else the picture's own",
+  inputs: { ...sizeFields, image: Fields.image, maskImage: Fields.maskImage },
+  outputs: { height: Schema.Int, width: Schema.Int },
+  components: { unet: Unet, vae: VaeDecoder },
+  run: Effect.fnUntraced(function* ({ image, maskImage, latents, ...size }, { unet, vae }) {
+    const own = sidesOf(image)
+    const mask = sidesOf(maskImage)
+    if (mask.height !== own.height || mask.width !== own.width) {
+      return yield* new InputError({
+        field: "maskImage",
+        actual: `${mask.width}x${mask.height} pixels`,
+        expected: `${own.width}x${own.height}, the size of the picture`
+      })
+    }
+    if (![1, 3, 4].includes(maskImage.shape[2]!)) {
+      return yield* new InputError({ field: "maskImage", actual: String(maskImage), expected: "1, 3 or 4 channels" })
+    }
+    return yield* checkImage(image, size, latents, unet, vae)
+  })
+})
+
+// ------------------------------------------------------------------ timesteps
+
+/** only what was asked for: schedulers refuse options that they do not have */
+const request = (inputs: {
+  readonly numInferenceSteps: number
+  readonly eta: number
+  readonly timesteps?: ReadonlyArray<number>
+  readonly sigmas?: ReadonlyArray<number>
+}): Scheduler.TimestepRequest => ({
+  ...(inputs.timesteps !== undefined
+    ? { timesteps: inputs.timesteps }
+    : inputs.sigmas !== undefined
+      ? { sigmas: inputs.sigmas }
+      : { steps: inputs.numInferenceSteps }),
+  ...(inputs.eta === 0 ? {} : { eta: inputs.eta })
+})
+
+const stepFields = {
+  numInferenceSteps: Fields.numInferenceSteps,
+  timesteps: Schema.optionalKey(Fields.timesteps),
+  sigmas: Fields.sigmas,
+  eta: Fields.eta
+}
+
+/** The scheduler's plan, from the noisiest step on. */
 export const setTimesteps = Block.make("setTimesteps", {
   description: "Plans the denoising steps",
-  inputs: { numInferenceSteps: Fields.numInferenceSteps, eta: Fields.eta },
+  inputs: stepFields,
   outputs: { plan: Fields.plan, schedulerState: Fields.schedulerState, timesteps: Fields.timesteps },
-  components: { scheduler: Scheduler },
-  run: Effect.fnUntraced(function* ({ numInferenceSteps, eta }, { scheduler }) {
-    const plan = yield* Effect.fromResult(scheduler.setTimesteps({ steps: numInferenceSteps, eta }))
+  components: { scheduler: Scheduler.Scheduler },
+  run: Effect.fnUntraced(function* (inputs, { scheduler }) {
+    const plan = yield* Effect.fromResult(scheduler.setTimesteps(request(inputs)))
     const schedulerState = yield* Effect.fromResult(scheduler.init(plan))
     return { plan, schedulerState, timesteps: plan.timesteps }
   })
 })
 
-/**
- * Noise to start from, scaled as the scheduler wants it.
- */
+const withStrength = <const Name extends string>(name: Name, strength: number) =>
+  Block.make(name, {
+    description: "Plans the denoising steps and leaves out the first of them, as far as the picture is to be kept",
+    inputs: { ...stepFields, strength: Fields.strength(strength) },
+    outputs: { plan: Fields.plan, schedulerState: Fields.schedulerState, timesteps: Fields.timesteps },
+    components: { scheduler: Scheduler.Scheduler },
+    run: Effect.fnUntraced(function* ({ strength, ...inputs }, { scheduler }) {
+      const plan = yield* Effect.fromResult(scheduler.setTimesteps(request(inputs)))
+      const steps = plan.numInferenceSteps
+      // diffusers' get_timesteps
+      const begin = Math.max(steps - Math.min(Math.trunc(steps * strength), steps), 0) * plan.order
+      if (begin >= plan.timesteps.length) {
+        return yield* new InputError({
+          field: "strength",
+          actual: `${strength} with ${steps} steps`,
+          expected: `at least ${1 / steps}, so that a step is left to run`
+        })
+      }
+      const schedulerState = yield* Effect.fromResult(scheduler.init(plan, begin))
+      return { plan, schedulerState, timesteps: plan.timesteps.slice(begin) }
+    })
+  })
+
+/** The scheduler's plan for image to image: `strength` (0.8) of it. */
+export const setImageTimesteps = withStrength("setImageTimesteps", 0.8)
+
+/** The scheduler's plan for inpainting: `strength` (1) of it. */
+export const setInpaintTimesteps = withStrength("setInpaintTimesteps", 1)
+
+// ------------------------------------------------------------------ latents
+
+const latentShape = (batchSize: number, { height, width }: Sides, vae: VaeGeometry): ReadonlyArray<number> => [
+  batchSize,
+  vae.latentChannels,
+  height / vae.scaleFactor,
+  width / vae.scaleFactor
+]
+const latentFields = { batchSize: Fields.batchSize, height: Schema.Int, width: Schema.Int, rng: Fields.rng, plan: Fields.plan }
+
+/** Noise to start from, scaled as the scheduler wants it. */
 export const prepareLatents = Block.make("prepareLatents", {
   description: "Draws the first noise",
+  inputs: { ...latentFields, latents: Fields.initialLatents },
+  outputs: { latents: Fields.latents, rng: Fields.rng },
+  components: { vae: VaeDecoder },
+  run: ({ batchSize, rng, plan, latents, ...size }, { vae }) => {
+    const [noise, after] =
+      latents === undefined ? normals(rng, latentShape(batchSize, size, vae)) : ([latents, rng] as const)
+    return Effect.succeed({ latents: scale(noise, plan.initNoiseSigma), rng: after })
+  }
+})
+
+/** The picture's latents with as much noise as the first step expects. Given `latents` are taken as they are. */
+export const prepareImageLatents = Block.make("prepareImageLatents", {
+  description: "Mixes noise into the picture's latents",
   inputs: {
-    batchSize: Fields.batchSize,
-    height: Schema.Int,
-    width: Schema.Int,
-    rng: Fields.rng,
-    plan: Fields.plan,
+    ...latentFields,
+    imageLatents: Fields.imageLatents,
+    schedulerState: Fields.schedulerState,
     latents: Fields.initialLatents
   },
   outputs: { latents: Fields.latents, rng: Fields.rng },
-  components: { vae: VaeDecoder },
-  run: ({ batchSize, height, width, rng, plan, latents }, { vae }) => {
+  components: { scheduler: Scheduler.Scheduler, vae: VaeDecoder },
+  run: Effect.fnUntraced(function* ({ batchSize, imageLatents, schedulerState, plan, rng, latents, ...size }, { scheduler, vae }) {
+    if (latents !== undefined) return { latents, rng }
+    const [noise, after] = normals(rng, latentShape(batchSize, size, vae))
+    const noisy = scheduler.addNoise(plan, fill(imageLatents, batchSize), noise, { index: schedulerState.index })
+    return { latents: yield* Effect.fromResult(noisy), rng: after }
+  })
+})
+
+/**
+ * Where inpainting starts: pure noise at full strength, else the picture's latents with noise. The noise is kept: a UNet
+ * of 4 channels needs it at every step, to bring the kept part to that step's level.
+ */
+export const prepareInpaintLatents = Block.make("prepareInpaintLatents", {
+  description: "Draws the first noise, or mixes it into the picture's latents",
+  inputs: {
+    ...latentFields,
+    imageLatents: Schema.optionalKey(Fields.imageLatents),
+    schedulerState: Fields.schedulerState,
+    strength: Fields.strength(1),
+    latents: Fields.initialLatents
+  },
+  outputs: { latents: Fields.latents, noise: Fields.noise, rng: Fields.rng },
+  components: { scheduler: Scheduler.Scheduler, vae: VaeDecoder },
+  run: Effect.fnUntraced(function* (
+    { batchSize, imageLatents, schedulerState, strength, plan, rng, latents, ...size },
+    { scheduler, vae }
+  ) {
     const [noise, after] =
-      latents === undefined
-        ? normals(rng, [batchSize, vae.latentChannels, height / vae.scaleFactor, width / vae.scaleFactor])
-        : ([latents, rng] as const)
-    return Effect.succeed({ latents: scale(noise, plan.initNoiseSigma), rng: after })
+      latents === undefined ? normals(rng, latentShape(batchSize, size, vae)) : ([latents, rng] as const)
+    if (strength === 1 || latents !== undefined || imageLatents === undefined) {
+      return { latents: scale(noise, plan.initNoiseSigma), noise, rng: after }
+    }
+    const noisy = scheduler.addNoise(plan, fill(imageLatents, batchSize), noise, { index: schedulerState.index })
+    return { latents: yield* Effect.fromResult(noisy), noise, rng: after }
+  })
+})
+
+/**
+ * The mask at the latents' size and, for a UNet of 9 channels, the latents of the picture with a hole. diffusers draws
+ * for those in any case: with 4 channels the draw is made and the encoder is not run.
+ */
+export const prepareMaskLatents = Block.make("prepareMaskLatents", {
+  description: "Brings the mask to the latents' size, and encodes the picture without what it covers",
+  inputs: { imagePixels: Fields.Pixels, maskPixels: Fields.Pixels, rng: Fields.rng },
+  outputs: { mask: Fields.mask, maskedImageLatents: Schema.optionalKey(Fields.Latents), rng: Fields.rng },
+  components: { unet: Unet, vae: VaeEncoder },
+  run: ({ imagePixels, maskPixels, rng }, { unet, vae }) => {
+    const mask = shrinkMask(maskPixels, vae.scaleFactor)
+    if (unet.inChannels === vae.latentChannels) {
+      const [, , height, width] = mask.shape as [number, number, number, number]
+      const [, after] = normals(rng, [Math.max(imagePixels.shape[0]!, rng.length), vae.latentChannels, height, width])
+      return Effect.succeed({ mask, rng: after })
+    }
+    return Effect.map(vae.encode(hole(imagePixels, maskPixels)), (distribution) => {
+      const [maskedImageLatents, after] = samplePosterior(distribution, vae.scalingFactor, rng)
+      return { mask, maskedImageLatents, rng: after }
+    })
   }
 })

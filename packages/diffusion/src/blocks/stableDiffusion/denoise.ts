@@ -8,9 +8,11 @@ import * as Loop from "@effect-blocks/loop/Loop"
 import * as Tensor from "@effect-blocks/ops/Tensor"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import { Scheduler, Unet } from "../../Components.ts"
+import { Unet, VaeDecoder } from "../../Components.ts"
 import * as Fields from "../../Fields.ts"
-import { concat, items, normals } from "../../internal/batch.ts"
+import { concat, concatChannels, fill, items, normals } from "../../internal/batch.ts"
+import { blend } from "../../internal/latents.ts"
+import { Scheduler } from "../../Scheduler.ts"
 
 const Prediction = Fields.Latents
 
@@ -29,7 +31,7 @@ export const predictNoise = Block.make("predictNoise", {
   description: "Runs the UNet, with and without the prompt in one batch",
   inputs: {
     modelInput: Fields.Latents,
-    t: Schema.Number,
+    t: Schema.Finite,
     promptEmbeds: Fields.promptEmbeds,
     negativePromptEmbeds: Schema.optionalKey(Fields.negativePromptEmbeds),
     guidanceScale: Fields.guidanceScale
@@ -104,12 +106,68 @@ export const schedulerStep = Block.make("schedulerStep", {
   }
 })
 
-/** Over the timesteps: `t` the timestep, `i` its place. */
-export const timestepLoop = Loop.forEach("denoise", {
-  over: "timesteps",
-  item: ["t", Schema.Number],
-  description: "From noise to latents, one timestep after the other"
+/** What a UNet of 9 channels sees: latents, mask, latents of the masked picture. One of 4 sees the latents alone. */
+export const concatMask = Block.make("concatMask", {
+  description: "Adds the mask and the masked picture, for a UNet that was trained to inpaint",
+  inputs: {
+    modelInput: Fields.Latents,
+    mask: Fields.mask,
+    maskedImageLatents: Schema.optionalKey(Fields.Latents)
+  },
+  outputs: { modelInput: Fields.Latents },
+  run: ({ modelInput, mask, maskedImageLatents }) =>
+    Effect.succeed({
+      modelInput:
+        maskedImageLatents === undefined ? modelInput : concatChannels([modelInput, mask, maskedImageLatents])
+    })
 })
 
+/** With a UNet of 4 channels: what is to be kept comes from the picture, with the noise of the step that follows. */
+export const blendLatents = Block.make("blendLatents", {
+  description: "Puts back what is to be kept, for a UNet that was not trained to inpaint",
+  inputs: {
+    latents: Fields.latents,
+    imageLatents: Schema.optionalKey(Fields.imageLatents),
+    noise: Fields.noise,
+    mask: Fields.mask,
+    plan: Fields.plan,
+    schedulerState: Fields.schedulerState,
+    timesteps: Fields.timesteps,
+    i: Schema.Int
+  },
+  outputs: { latents: Fields.latents },
+  components: { scheduler: Scheduler, unet: Unet, vae: VaeDecoder },
+  run: Effect.fnUntraced(function* (
+    { latents, imageLatents, noise, mask, plan, schedulerState, timesteps, i },
+    { scheduler, unet, vae }
+  ) {
+    if (unet.inChannels !== vae.latentChannels || imageLatents === undefined) return { latents }
+    const clean = fill(imageLatents, latents.shape[0]!)
+    const kept =
+      i === timesteps.length - 1
+        ? clean
+        : yield* Effect.fromResult(scheduler.addNoise(plan, clean, noise, { index: schedulerState.index }))
+    return { latents: blend(mask, kept, latents) }
+  })
+})
+
+/** Over the timesteps: `t` the timestep, `i` its place. */
+const timestepLoop = <const Name extends string>(name: Name) =>
+  Loop.forEach(name, {
+    over: "timesteps",
+    item: ["t", Schema.Finite],
+    description: "From noise to latents, one timestep after the other"
+  })
+
 /** The denoising loop of text to image and image to image. */
-export const denoise = Loop.fromBlocks(timestepLoop, [scaleModelInput, predictNoise, guide, schedulerStep])
+export const denoise = Loop.fromBlocks(timestepLoop("denoise"), [scaleModelInput, predictNoise, guide, schedulerStep])
+
+/** The denoising loop of inpainting. */
+export const denoiseInpaint = Loop.fromBlocks(timestepLoop("denoiseInpaint"), [
+  scaleModelInput,
+  concatMask,
+  predictNoise,
+  guide,
+  schedulerStep,
+  blendLatents
+])

@@ -5,10 +5,12 @@
  */
 import * as Block from "@effect-blocks/core/Block"
 import * as Effect from "effect/Effect"
-import { TextEncoder, Tokenizer } from "../../Components.ts"
+import * as Schema from "effect/Schema"
+import { TextEncoder, Tokenizer, Unet, VaeEncoder } from "../../Components.ts"
 import * as Fields from "../../Fields.ts"
 import { pick } from "../../internal/batch.ts"
-import * as Schema from "effect/Schema"
+import { samplePosterior } from "../../internal/latents.ts"
+import * as pictures from "../../internal/pictures.ts"
 
 const list = (texts: string | ReadonlyArray<string>): ReadonlyArray<string> =>
   typeof texts === "string" ? [texts] : texts
@@ -61,3 +63,52 @@ export const encodePrompt = Block.make("encodePrompt", {
 })
 
 const ellipsis = (text: string): string => (text.length > 60 ? `${text.slice(0, 57)}...` : text)
+
+/** The picture as the encoder sees it: `[batch, 3, height, width]`, -1..1, at the size of this run. */
+export const preprocessImage = Block.make("preprocessImage", {
+  description: "Brings the given picture to the size of the run and to -1..1",
+  inputs: { image: Fields.image, height: Schema.Int, width: Schema.Int },
+  outputs: { imagePixels: Fields.Pixels },
+  run: ({ image, height, width }) =>
+    Effect.map(pictures.toPixels(image, height, width), (imagePixels) => ({ imagePixels }))
+})
+
+/** Latents of the given picture: a sample of the encoder's distribution, drawn from the run's generators. */
+export const encodeImage = Block.make("encodeImage", {
+  description: "Encodes the given picture",
+  inputs: { imagePixels: Fields.Pixels, rng: Fields.rng },
+  outputs: { imageLatents: Fields.imageLatents, rng: Fields.rng },
+  components: { vae: VaeEncoder },
+  run: ({ imagePixels, rng }, { vae }) =>
+    Effect.map(vae.encode(imagePixels), (distribution) => {
+      const [imageLatents, after] = samplePosterior(distribution, vae.scalingFactor, rng)
+      return { imageLatents, rng: after }
+    })
+})
+
+/**
+ * Latents of the picture to be painted into. A UNet of 9 channels at full strength starts from noise alone and never
+ * looks at them: then nothing is encoded and nothing drawn, as in diffusers.
+ */
+export const encodeInpaintImage = Block.make("encodeInpaintImage", {
+  description: "Encodes the picture that is painted into, where it is needed",
+  inputs: { imagePixels: Fields.Pixels, rng: Fields.rng, strength: Fields.strength(1) },
+  outputs: { imageLatents: Schema.optionalKey(Fields.imageLatents), rng: Fields.rng },
+  components: { unet: Unet, vae: VaeEncoder },
+  run: ({ imagePixels, rng, strength }, { unet, vae }) =>
+    unet.inChannels !== vae.latentChannels && strength === 1
+      ? Effect.succeed({ rng })
+      : Effect.map(vae.encode(imagePixels), (distribution) => {
+          const [imageLatents, after] = samplePosterior(distribution, vae.scalingFactor, rng)
+          return { imageLatents, rng: after }
+        })
+})
+
+/** The mask as pixels: `[1, 1, height, width]`, 1 where it is at least half white, else 0. */
+export const preprocessMask = Block.make("preprocessMask", {
+  description: "Brings the mask to the size of the run and to 0 and 1",
+  inputs: { maskImage: Fields.maskImage, height: Schema.Int, width: Schema.Int },
+  outputs: { maskPixels: Fields.Pixels },
+  run: ({ maskImage, height, width }) =>
+    Effect.map(pictures.toMask(maskImage, height, width), (maskPixels) => ({ maskPixels }))
+})
