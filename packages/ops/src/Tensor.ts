@@ -82,6 +82,8 @@ export const reshape = <D extends DType>(self: Tensor<D>, shape: ReadonlyArray<n
   return problem === undefined ? value.unsafeMake(self.dtype, shape, self.data) : fail("reshape", problem)
 }
 
+export const equals = (self: Tensor, that: Tensor): boolean => value.equals(self, that)
+
 export const bytes = (self: Tensor<NumericDType>): Uint8Array => value.bytesOf(self.data)
 
 export const fromBytes = <D extends NumericDType>(

@@ -1,0 +1,70 @@
+/** Whole files or none: write beside the target, flush, rename. */
+import { randomBytes } from "node:crypto"
+import * as fs from "node:fs/promises"
+import type { Stats } from "node:fs"
+import * as path from "node:path"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+
+export type Attempt = <A>(run: (signal: AbortSignal) => Promise<A>) => Effect.Effect<A, NodeJS.ErrnoException>
+
+const attempt: Attempt = (run) => Effect.tryPromise({ try: run, catch: (error) => error as NodeJS.ErrnoException })
+
+const orElseAbsent = <A>(effect: Effect.Effect<A, NodeJS.ErrnoException>, value: A) =>
+  Effect.catch(effect, (error) => (error.code === "ENOENT" ? Effect.succeed(value) : Effect.fail(error)))
+
+/** A device or a pipe is written to as it is: renaming would put a file in its place. */
+const isSpecial = Effect.fnUntraced(function* (target: string) {
+  const stats = yield* orElseAbsent(
+    attempt((): Promise<Stats | undefined> => fs.stat(target)),
+    undefined
+  )
+  if (stats === undefined) return false
+  if (stats.isDirectory()) {
+    const error: NodeJS.ErrnoException = Object.assign(new Error(`${target} is a folder`), { code: "EISDIR" })
+    return yield* Effect.fail(error)
+  }
+  if (!stats.isFile()) return true
+  yield* attempt(() => fs.access(target, fs.constants.W_OK))
+  return false
+})
+
+const opened = (file: string, flags: string): Effect.Effect<fs.FileHandle, NodeJS.ErrnoException, Scope.Scope> =>
+  Effect.acquireRelease(
+    attempt(() => fs.open(file, flags)),
+    // closing waits for what is still being written; the file is closed already where all went well
+    (handle) => Effect.promise(() => handle.close().catch(() => undefined))
+  )
+
+export const write = (target: string, bytes: Uint8Array): Effect.Effect<void, NodeJS.ErrnoException> =>
+  Effect.scoped(
+    Effect.gen(function* () {
+      if (yield* isSpecial(target)) {
+        const handle = yield* opened(target, "w")
+        return yield* attempt((signal) => handle.writeFile(bytes, { signal }))
+      }
+      // through a link: the link stays, the file that it names is replaced
+      const real = yield* orElseAbsent(
+        attempt(() => fs.realpath(target)),
+        target
+      )
+      const temporary = path.join(path.dirname(real), `.${path.basename(real)}.${randomBytes(6).toString("hex")}.tmp`)
+      yield* Effect.addFinalizer(() => Effect.promise(() => fs.rm(temporary, { force: true }).catch(() => undefined)))
+      const handle = yield* opened(temporary, "wx")
+      yield* attempt((signal) => handle.writeFile(bytes, { signal }))
+      yield* attempt(() => handle.sync())
+      yield* attempt(() => handle.close())
+      yield* attempt(() => fs.rename(temporary, real))
+    })
+  )
+
+/** at most `limit` bytes; undefined = the file is larger */
+export const read = (file: string, limit: number): Effect.Effect<Uint8Array | undefined, NodeJS.ErrnoException> =>
+  Effect.scoped(
+    Effect.gen(function* () {
+      const handle = yield* opened(file, "r")
+      const { size } = yield* attempt(() => handle.stat())
+      if (size > limit) return undefined
+      return new Uint8Array(yield* attempt((signal) => handle.readFile({ signal })))
+    })
+  )

@@ -1,0 +1,57 @@
+/** The only importer of sharp, and only when a picture is decoded or encoded: it is a native library and takes 60 ms. */
+import * as Effect from "effect/Effect"
+import type { Sharp, SharpOptions } from "sharp"
+import type { Pixels } from "./pixels.ts"
+
+export const sharp = Effect.promise(() => import("sharp").then((module) => module.default))
+
+export type Format = "png" | "jpeg" | "webp"
+
+/** by the first bytes: nothing else reaches the decoders */
+export const formatOf = (bytes: Uint8Array): Format | undefined => {
+  const begins = (at: number, ...expected: ReadonlyArray<number>) => expected.every((byte, i) => bytes[at + i] === byte)
+  if (begins(0, 0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a)) return "png"
+  if (begins(0, 0xff, 0xd8, 0xff)) return "jpeg"
+  if (begins(0, 0x52, 0x49, 0x46, 0x46) && begins(8, 0x57, 0x45, 0x42, 0x50)) return "webp"
+  return undefined
+}
+
+/** colours as they are stored (Pillow does not apply colour profiles either); a damaged file is an error, not a grey half */
+const input: SharpOptions = { failOn: "truncated", ignoreIcc: true, limitInputPixels: false, autoOrient: true }
+
+export interface Header {
+  readonly width: number
+  readonly height: number
+  readonly channels: number
+}
+
+export const header = (bytes: Uint8Array): Effect.Effect<Header, unknown> =>
+  Effect.flatMap(sharp, (sharp) =>
+    Effect.tryPromise({ try: () => sharp(bytes, input).metadata(), catch: (error) => error })
+  )
+
+export const decode = (bytes: Uint8Array): Effect.Effect<Pixels, unknown> =>
+  Effect.flatMap(sharp, (sharp) =>
+    Effect.tryPromise({
+      try: () => sharp(bytes, input).raw({ depth: "uchar" }).toBuffer({ resolveWithObject: true }),
+      catch: (error) => error
+    })
+  ).pipe(
+    Effect.map(({ data, info }) => ({
+      width: info.width,
+      height: info.height,
+      channels: info.channels,
+      data: new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
+    }))
+  )
+
+export const encode = (
+  { channels, data, height, width }: Pixels,
+  as: (picture: Sharp) => Sharp
+): Effect.Effect<Uint8Array, unknown> =>
+  Effect.flatMap(sharp, (sharp) =>
+    Effect.tryPromise({
+      try: () => as(sharp(data, { raw: { width, height, channels: channels as 1 | 2 | 3 | 4 } })).toBuffer(),
+      catch: (error) => error
+    })
+  ).pipe(Effect.map((buffer) => new Uint8Array(buffer)))
