@@ -15,10 +15,12 @@
  *
  * @module
  */
+import * as Image from "@effect-blocks/ops/Image"
 import * as Rng from "@effect-blocks/ops/Rng"
 import * as Tensor from "@effect-blocks/ops/Tensor"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import * as Guider from "./Guider.ts"
 import * as Scheduler from "./Scheduler.ts"
 
 const withDefault = <S extends Schema.Constraint>(schema: S, value: S["Encoded"]): Schema.withDecodingDefaultKey<S> =>
@@ -32,8 +34,6 @@ const Seed = Schema.Union([Schema.Int, Schema.BigInt])
 const Texts = Schema.Union([Schema.String, Schema.Array(Schema.String).check(Schema.isBetweenLength(1, maxBatch))])
 /** `[batch, channels, height, width]` */
 export const Latents = Tensor.float32("batch", "channels", "height", "width")
-/** 8-bit pixels: `[height, width, channels]` with 1 (grey), 3 (RGB) or 4 (RGBA) channels */
-export const Picture = Tensor.uint8("height", "width", "channels")
 /** pictures as numbers: `[batch, channels, height, width]`, 0..1 */
 export const Pixels = Tensor.float32("batch", "channels", "height", "width")
 const Embeds = Tensor.float32("batch", "tokens", "channels")
@@ -66,13 +66,13 @@ export const width = Schema.optionalKey(Schema.Int.check(between(8, 8192))).anno
 export const numInferenceSteps = withDefault(Schema.Int.check(between(1, 1000)), 50).annotateKey({
   description: "Denoising steps: more take longer and are finer"
 })
-/** how strongly the prompt counts; 1 or less runs the model once a step instead of twice */
-export const guidanceScale = withDefault(Schema.Finite.check(between(0, 100)), 7.5).annotateKey({
-  description: "How strongly the prompt counts; 1 turns guidance off and halves the work"
+/** how strongly the prompt counts; 1 or less runs the model on half as much */
+export const guidanceScale = Schema.optionalKey(Schema.Finite.check(between(0, 100))).annotateKey({
+  description: "How strongly the prompt counts; up to 1 guidance is off and half the work saved; the guider's own (7.5) if left out"
 })
 /** pulls the guided prediction back to the spread of the conditional one (arXiv 2305.08891, 3.4) */
-export const guidanceRescale = withDefault(Schema.Finite.check(between(0, 1)), 0).annotateKey({
-  description: "How far to pull a guided prediction back to the spread of the conditional one"
+export const guidanceRescale = Schema.optionalKey(Schema.Finite.check(between(0, 1))).annotateKey({
+  description: "How far to pull a guided prediction back to the spread of the conditional one; the guider's own (0) if left out"
 })
 /** eta of DDIM: 0 is deterministic */
 export const eta = withDefault(Schema.Finite.check(between(0, 1)), 0).annotateKey({
@@ -84,9 +84,9 @@ export const strength = (value: number) =>
     description: "How far to go from the given picture: 0 keeps it, 1 forgets it"
   })
 /** a picture to start from: 8 bits, or numbers of 0..1 */
-export const image = Schema.Union([Picture, Pixels]).annotateKey({ description: "The picture to start from" })
+export const image = Schema.Union([Image.Image, Pixels]).annotateKey({ description: "The picture to start from" })
 /** white where to draw, black what to keep; as large as the picture */
-export const maskImage = Picture.annotateKey({
+export const maskImage = Image.Image.annotateKey({
   description: "Where to draw (white) and what to keep (black); as large as the picture"
 })
 /** noise to start from instead of drawn noise: `[batch, channels, height / scale, width / scale]`, standard normal */
@@ -126,11 +126,24 @@ export const predOriginalSample = Schema.optionalKey(Latents).annotateKey({
 })
 /** the picture's own latents */
 export const imageLatents = Latents.annotateKey({ description: "Latents of the given picture" })
-/** the noise that was added to the picture's latents */
-export const noise = Latents.annotateKey({ description: "The noise that was mixed into the picture's latents" })
-/** 1 where to draw: `[1, 1, height, width]` of the latents */
-export const mask = Latents.annotateKey({ description: "1 where to draw, 0 what to keep, at the latents' size" })
+/** the picture that is painted into: its latents, where they are needed, and the noise of this run */
+export const original = Schema.Struct({ noise: Latents, imageLatents: Schema.optionalKey(Latents) }).annotateKey({
+  description: "Latents of the picture that is painted into, and the noise that goes with them"
+})
+/** the mask at the latents' size, 1 where to draw, and for a UNet of 9 channels the latents of the picture with a hole */
+export const masking = Schema.Struct({ mask: Latents, maskedImageLatents: Schema.optionalKey(Latents) }).annotateKey({
+  description: "The mask at the latents' size, and the latents of the picture without what it covers"
+})
+/** what the guider remembers */
+export const guiderState = Guider.GuiderState.annotateKey({ description: "What the guider remembers" })
+/** what the model predicted at this step, by the guider's names */
+export const predictions = Schema.Struct({
+  predCond: Schema.optional(Latents),
+  predUncond: Schema.optional(Latents),
+  predCondSkip: Schema.optional(Latents),
+  predCondSeg: Schema.optional(Latents)
+}).annotateKey({ description: "What the model predicted at this step" })
 /** decoded pictures, about -1..1 */
 export const decoded = Pixels.annotateKey({ description: "Decoded pictures, about -1..1" })
-/** finished pictures: `[batch, height, width, 3]` */
-export const images = Tensor.uint8("batch", "height", "width", 3).annotateKey({ description: "The pictures, 8-bit RGB" })
+/** finished pictures, `[height, width, 3]` each */
+export const images = Schema.NonEmptyArray(Image.Image).annotateKey({ description: "The pictures, 8-bit RGB" })

@@ -12,6 +12,7 @@ import * as Layer from "effect/Layer"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { TextEncoder, Unet, VaeDecoder, VaeEncoder } from "./Components.ts"
+import * as Guider from "./Guider.ts"
 import * as configs from "./internal/configs.ts"
 import * as files from "./internal/files.ts"
 import * as onnx from "./internal/onnxComponents.ts"
@@ -37,6 +38,7 @@ export type Components =
   | VaeEncoder
   | VaeDecoder
   | Scheduler.Scheduler
+  | Guider.Guider
 
 const decode = <A>(file: string, schema: Schema.Codec<A, any>, value: unknown): Effect.Effect<A, RepositoryError> =>
   Effect.mapError(
@@ -195,7 +197,8 @@ export const layer = (
         layerTextEncoder(repository),
         layerUnet(repository),
         layerVaeEncoder(repository),
-        layerVaeDecoder(repository)
+        layerVaeDecoder(repository),
+        Layer.orDie(Guider.layer({ _class_name: "ClassifierFreeGuidance" }))
       )
     )
   )

@@ -8,6 +8,7 @@ import {
   prepareInpaintLatents,
   prepareLatents,
   prepareMaskLatents,
+  setGuidance,
   setImageTimesteps,
   setInpaintTimesteps,
   setTimesteps,
@@ -15,13 +16,14 @@ import {
 } from "../blocks/stableDiffusion/beforeDenoise.ts"
 import { decodeLatents, postprocess } from "../blocks/stableDiffusion/decoders.ts"
 import { denoise, denoiseInpaint } from "../blocks/stableDiffusion/denoise.ts"
-import { encodeImage, encodeInpaintImage, encodePrompt, preprocessImage, preprocessMask } from "../blocks/stableDiffusion/encoders.ts"
+import { encodeImage, encodePrompt, preprocessImage, preprocessMask } from "../blocks/stableDiffusion/encoders.ts"
 
 /** Text to image. */
 export const text2image = Block.sequential("text2image", [
   checkComponents,
   checkInputs,
   textSize,
+  setGuidance,
   setTimesteps,
   encodePrompt,
   prepareLatents,
@@ -34,6 +36,7 @@ export const image2image = Block.sequential("image2image", [
   checkComponents,
   checkInputs,
   imageSize,
+  setGuidance,
   setImageTimesteps,
   encodePrompt,
   preprocessImage,
@@ -48,11 +51,11 @@ export const inpainting = Block.sequential("inpainting", [
   checkComponents,
   checkInputs,
   inpaintSize,
+  setGuidance,
   setInpaintTimesteps,
   encodePrompt,
   preprocessImage,
   preprocessMask,
-  encodeInpaintImage,
   prepareInpaintLatents,
   prepareMaskLatents,
   denoiseInpaint,
@@ -61,4 +64,8 @@ export const inpainting = Block.sequential("inpainting", [
 ])
 
 /** The pipeline of Stable Diffusion 1.x and 2.x. */
-export const pipeline = Block.auto("stableDiffusion", [Block.when("maskImage", inpainting), Block.when("image", image2image), text2image])
+export const pipeline = Block.auto("stableDiffusion", [
+  Block.when("maskImage", inpainting),
+  Block.when("image", image2image),
+  text2image
+])

@@ -11,8 +11,10 @@ import * as Schema from "effect/Schema"
 import type { VaeGeometry } from "../../Components.ts"
 import { TextEncoder, Unet, VaeDecoder, VaeEncoder } from "../../Components.ts"
 import * as Fields from "../../Fields.ts"
+import * as Guider from "../../Guider.ts"
 import { ComponentMismatch, InputError } from "../../InputError.ts"
 import { fill, normals, scale } from "../../internal/batch.ts"
+import { settle } from "../../internal/guidance.ts"
 import { hole, samplePosterior, shrinkMask } from "../../internal/latents.ts"
 import * as Scheduler from "../../Scheduler.ts"
 
@@ -93,6 +95,17 @@ export const checkComponents = Block.make("checkComponents", {
     const found = problems.find((problem) => problem !== false)
     return found === undefined ? Effect.succeed({}) : Effect.fail(new ComponentMismatch(found))
   }
+})
+
+/**
+ * Settles the guidance of the run and starts its guider. A guider whose predictions this pipeline cannot make is refused.
+ */
+export const setGuidance = Block.make("setGuidance", {
+  description: "Settles how strongly the prompt counts",
+  inputs: { guidanceScale: Fields.guidanceScale, guidanceRescale: Fields.guidanceRescale },
+  outputs: { guiderState: Fields.guiderState },
+  components: { guider: Guider.Guider },
+  run: (scales, { guider }) => Effect.map(settle(guider, scales), () => ({ guiderState: Guider.initial }))
 })
 
 // ------------------------------------------------------------------ size
@@ -336,31 +349,37 @@ export const prepareImageLatents = Block.make("prepareImageLatents", {
 })
 
 /**
- * Where inpainting starts: pure noise at full strength, else the picture's latents with noise. The noise is kept: a UNet
- * of 4 channels needs it at every step, to bring the kept part to that step's level.
+ * Where inpainting starts: pure noise at full strength, else the picture's latents with noise. Noise and latents of the
+ * picture are kept: a UNet of 4 channels needs them at every step, to bring what is kept to that step's level. One of 9
+ * at full strength never looks at the picture's latents: then it is not encoded and nothing drawn for it, as in diffusers.
  */
 export const prepareInpaintLatents = Block.make("prepareInpaintLatents", {
   description: "Draws the first noise, or mixes it into the picture's latents",
   inputs: {
     ...latentFields,
-    imageLatents: Schema.optionalKey(Fields.imageLatents),
+    imagePixels: Fields.Pixels,
     schedulerState: Fields.schedulerState,
     strength: Fields.strength(1),
     latents: Fields.initialLatents
   },
-  outputs: { latents: Fields.latents, noise: Fields.noise, rng: Fields.rng },
-  components: { scheduler: Scheduler.Scheduler, vae: VaeDecoder },
+  outputs: { latents: Fields.latents, original: Fields.original, rng: Fields.rng },
+  components: { scheduler: Scheduler.Scheduler, unet: Unet, vae: VaeEncoder },
   run: Effect.fnUntraced(function* (
-    { batchSize, imageLatents, schedulerState, strength, plan, rng, latents, ...size },
-    { scheduler, vae }
+    { batchSize, imagePixels, schedulerState, strength, plan, rng, latents, ...size },
+    { scheduler, unet, vae }
   ) {
-    const [noise, after] =
-      latents === undefined ? normals(rng, latentShape(batchSize, size, vae)) : ([latents, rng] as const)
-    if (strength === 1 || latents !== undefined || imageLatents === undefined) {
-      return { latents: scale(noise, plan.initNoiseSigma), noise, rng: after }
+    const needed = unet.inChannels === vae.latentChannels || strength < 1
+    const [imageLatents, encoded] = needed
+      ? samplePosterior(yield* vae.encode(imagePixels), vae.scalingFactor, rng)
+      : [undefined, rng]
+    const [noise, drawn] =
+      latents === undefined ? normals(encoded, latentShape(batchSize, size, vae)) : ([latents, encoded] as const)
+    const original = imageLatents === undefined ? { noise } : { noise, imageLatents: fill(imageLatents, batchSize) }
+    if (original.imageLatents === undefined || latents !== undefined || strength === 1) {
+      return { latents: scale(noise, plan.initNoiseSigma), original, rng: drawn }
     }
-    const noisy = scheduler.addNoise(plan, fill(imageLatents, batchSize), noise, { index: schedulerState.index })
-    return { latents: yield* Effect.fromResult(noisy), noise, rng: after }
+    const noisy = scheduler.addNoise(plan, original.imageLatents, noise, { index: schedulerState.index })
+    return { latents: yield* Effect.fromResult(noisy), original, rng: drawn }
   })
 })
 
@@ -371,18 +390,17 @@ export const prepareInpaintLatents = Block.make("prepareInpaintLatents", {
 export const prepareMaskLatents = Block.make("prepareMaskLatents", {
   description: "Brings the mask to the latents' size, and encodes the picture without what it covers",
   inputs: { imagePixels: Fields.Pixels, maskPixels: Fields.Pixels, rng: Fields.rng },
-  outputs: { mask: Fields.mask, maskedImageLatents: Schema.optionalKey(Fields.Latents), rng: Fields.rng },
+  outputs: { masking: Fields.masking, rng: Fields.rng },
   components: { unet: Unet, vae: VaeEncoder },
-  run: ({ imagePixels, maskPixels, rng }, { unet, vae }) => {
+  run: Effect.fnUntraced(function* ({ imagePixels, maskPixels, rng }, { unet, vae }) {
     const mask = shrinkMask(maskPixels, vae.scaleFactor)
     if (unet.inChannels === vae.latentChannels) {
-      const [, , height, width] = mask.shape as [number, number, number, number]
-      const [, after] = normals(rng, [Math.max(imagePixels.shape[0]!, rng.length), vae.latentChannels, height, width])
-      return Effect.succeed({ mask, rng: after })
+      const items = Math.max(imagePixels.shape[0]!, rng.length)
+      const [, after] = normals(rng, [items, vae.latentChannels, ...mask.shape.slice(2)])
+      return { masking: { mask }, rng: after }
     }
-    return Effect.map(vae.encode(hole(imagePixels, maskPixels)), (distribution) => {
-      const [maskedImageLatents, after] = samplePosterior(distribution, vae.scalingFactor, rng)
-      return { mask, maskedImageLatents, rng: after }
-    })
-  }
+    const distribution = yield* vae.encode(hole(imagePixels, maskPixels))
+    const [maskedImageLatents, after] = samplePosterior(distribution, vae.scalingFactor, rng)
+    return { masking: { mask, maskedImageLatents }, rng: after }
+  })
 })

@@ -4,6 +4,7 @@
  * @module
  */
 import * as Block from "@effect-blocks/core/Block"
+import * as ImageProcessor from "@effect-blocks/ops/ImageProcessor"
 import * as Tensor from "@effect-blocks/ops/Tensor"
 import * as Effect from "effect/Effect"
 import { VaeDecoder } from "../../Components.ts"
@@ -24,25 +25,13 @@ export const decodeLatents = Block.make("decodeLatents", {
   }
 })
 
-/** Pixels of -1..1 to 8 bits, rounded half to even as numpy rounds. */
-export const postprocess = Block.pure("postprocess", {
+/** Pixels of -1..1 to 8-bit pictures, rounded half to even as numpy rounds. */
+export const postprocess = Block.make("postprocess", {
   description: "Makes 8-bit pictures",
   inputs: { decoded: Fields.decoded },
   outputs: { images: Fields.images },
-  run: ({ decoded }) => {
-    const [batch, channels, height, width] = decoded.shape as [number, number, number, number]
-    const plane = height * width
-    // Uint8ClampedArray rounds half to even and clamps
-    const pixels = new Uint8ClampedArray(decoded.data.length)
-    for (let item = 0; item < batch; item++) {
-      const start = item * channels * plane
-      for (let c = 0; c < channels; c++) {
-        const from = start + c * plane
-        for (let p = 0; p < plane; p++) {
-          pixels[start + p * channels + c] = f(f(f(decoded.data[from + p]! / 2) + 0.5) * 255)
-        }
-      }
-    }
-    return { images: Tensor.make("uint8", [batch, height, width, 3], new Uint8Array(pixels.buffer)) }
-  }
+  run: ({ decoded }) =>
+    Effect.map(Effect.fromResult(ImageProcessor.postprocess(decoded)), ([first, ...rest]) => ({
+      images: [first!, ...rest] as const
+    }))
 })

@@ -5,16 +5,23 @@
  */
 import * as Block from "@effect-blocks/core/Block"
 import * as Loop from "@effect-blocks/loop/Loop"
-import * as Tensor from "@effect-blocks/ops/Tensor"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import { Unet, VaeDecoder } from "../../Components.ts"
+import { Unet } from "../../Components.ts"
 import * as Fields from "../../Fields.ts"
-import { concat, concatChannels, fill, items, normals } from "../../internal/batch.ts"
+import * as Guider from "../../Guider.ts"
+import { concatChannels, normals } from "../../internal/batch.ts"
+import { settle } from "../../internal/guidance.ts"
 import { blend } from "../../internal/latents.ts"
 import { Scheduler } from "../../Scheduler.ts"
 
-const Prediction = Fields.Latents
+const guidanceFields = {
+  t: Schema.Finite,
+  i: Schema.Int,
+  timesteps: Fields.timesteps,
+  guidanceScale: Fields.guidanceScale,
+  guidanceRescale: Fields.guidanceRescale
+}
 
 /** The noisy latents as the model wants to see them at this step. */
 export const scaleModelInput = Block.make("scaleModelInput", {
@@ -26,57 +33,47 @@ export const scaleModelInput = Block.make("scaleModelInput", {
     Effect.succeed({ modelInput: scheduler.scaleModelInput(plan, schedulerState, latents) })
 })
 
-/** The model's predictions: with guidance both in one call, the unconditional first. */
+/**
+ * The predictions that the guider asks for at this step, all in one call of the model: with classifier-free guidance a
+ * batch twice as large.
+ */
 export const predictNoise = Block.make("predictNoise", {
   description: "Runs the UNet, with and without the prompt in one batch",
   inputs: {
+    ...guidanceFields,
     modelInput: Fields.Latents,
-    t: Schema.Finite,
     promptEmbeds: Fields.promptEmbeds,
-    negativePromptEmbeds: Schema.optionalKey(Fields.negativePromptEmbeds),
-    guidanceScale: Fields.guidanceScale
+    negativePromptEmbeds: Fields.negativePromptEmbeds
   },
-  outputs: { noisePredCond: Prediction, noisePredUncond: Schema.optionalKey(Prediction) },
-  components: { unet: Unet },
-  run: ({ modelInput, t, promptEmbeds, negativePromptEmbeds, guidanceScale }, { unet }) => {
-    if (negativePromptEmbeds === undefined || guidanceScale <= 1) {
-      return Effect.map(
-        unet.predict({ sample: modelInput, timestep: t, encoderHiddenStates: promptEmbeds }),
-        (noisePredCond) => ({ noisePredCond })
-      )
-    }
-    const batch = modelInput.shape[0]!
-    return Effect.map(
-      unet.predict({
-        sample: concat([modelInput, modelInput]),
-        timestep: t,
-        encoderHiddenStates: concat([negativePromptEmbeds, promptEmbeds])
-      }),
-      (both) => ({ noisePredCond: items(both, batch, 2 * batch), noisePredUncond: items(both, 0, batch) })
-    )
-  }
+  outputs: { predictions: Fields.predictions },
+  components: { unet: Unet, guider: Guider.Guider },
+  run: Effect.fnUntraced(function* (
+    { modelInput, t, i, timesteps, promptEmbeds, negativePromptEmbeds, ...scales },
+    { unet, guider }
+  ) {
+    const guidance = yield* settle(guider, scales)
+    const wanted = guidance.predictions({ step: i, numInferenceSteps: timesteps.length, timestep: t })
+    const output = yield* unet.predict({
+      sample: Guider.gather(wanted, { cond: modelInput, uncond: modelInput }),
+      timestep: t,
+      encoderHiddenStates: Guider.gather(wanted, { cond: promptEmbeds, uncond: negativePromptEmbeds })
+    })
+    return { predictions: Guider.split(wanted, output) }
+  })
 })
-
-const f = Math.fround
 
 /** Makes one prediction of them. */
 export const guide = Block.make("guide", {
   description: "Combines the predictions",
-  inputs: {
-    noisePredCond: Prediction,
-    noisePredUncond: Schema.optionalKey(Prediction),
-    guidanceScale: Fields.guidanceScale
-  },
-  outputs: { noisePred: Prediction },
-  run: ({ noisePredCond, noisePredUncond, guidanceScale }) => {
-    if (noisePredUncond === undefined || guidanceScale <= 1) return Effect.succeed({ noisePred: noisePredCond })
-    const cond = noisePredCond.data
-    const uncond = noisePredUncond.data
-    const data = new Float32Array(cond.length)
-    const scale = f(guidanceScale)
-    for (let i = 0; i < data.length; i++) data[i] = f(uncond[i]! + f(scale * f(cond[i]! - uncond[i]!)))
-    return Effect.succeed({ noisePred: Tensor.make("float32", noisePredCond.shape, data) })
-  }
+  inputs: { ...guidanceFields, predictions: Fields.predictions, guiderState: Fields.guiderState },
+  outputs: { noisePred: Fields.Latents, guiderState: Fields.guiderState },
+  components: { guider: Guider.Guider },
+  run: Effect.fnUntraced(function* ({ predictions, guiderState, t, i, timesteps, ...scales }, { guider }) {
+    const guidance = yield* settle(guider, scales)
+    const moment = { step: i, numInferenceSteps: timesteps.length, timestep: t }
+    const { prediction, state } = guidance.combine(guiderState, moment, predictions)
+    return { noisePred: prediction, guiderState: state }
+  })
 })
 
 /** One step of the solver. It draws noise where the plan says so. */
@@ -84,7 +81,7 @@ export const schedulerStep = Block.make("schedulerStep", {
   description: "Takes one step towards the picture",
   inputs: {
     latents: Fields.latents,
-    noisePred: Prediction,
+    noisePred: Fields.Latents,
     plan: Fields.plan,
     schedulerState: Fields.schedulerState,
     rng: Fields.rng
@@ -97,7 +94,10 @@ export const schedulerStep = Block.make("schedulerStep", {
   },
   components: { scheduler: Scheduler },
   run: ({ latents, noisePred, plan, schedulerState, rng }, { scheduler }) => {
-    const [noise, after] = plan.noise[schedulerState.index] === true ? normals(rng, latents.shape) : [undefined, rng]
+    const [noise, after] =
+      plan.noise[schedulerState.index] === true
+        ? normals(rng, scheduler.noiseShape(plan, schedulerState, latents))
+        : [undefined, rng]
     const next = scheduler.step(plan, schedulerState, { modelOutput: noisePred, sample: latents, noise })
     const out = { latents: next.sample, schedulerState: next.state, rng: after }
     return Effect.succeed(
@@ -107,19 +107,13 @@ export const schedulerStep = Block.make("schedulerStep", {
 })
 
 /** What a UNet of 9 channels sees: latents, mask, latents of the masked picture. One of 4 sees the latents alone. */
-export const concatMask = Block.make("concatMask", {
+export const concatMask = Block.pure("concatMask", {
   description: "Adds the mask and the masked picture, for a UNet that was trained to inpaint",
-  inputs: {
-    modelInput: Fields.Latents,
-    mask: Fields.mask,
-    maskedImageLatents: Schema.optionalKey(Fields.Latents)
-  },
+  inputs: { modelInput: Fields.Latents, masking: Fields.masking },
   outputs: { modelInput: Fields.Latents },
-  run: ({ modelInput, mask, maskedImageLatents }) =>
-    Effect.succeed({
-      modelInput:
-        maskedImageLatents === undefined ? modelInput : concatChannels([modelInput, mask, maskedImageLatents])
-    })
+  run: ({ modelInput, masking: { mask, maskedImageLatents } }) => ({
+    modelInput: maskedImageLatents === undefined ? modelInput : concatChannels([modelInput, mask, maskedImageLatents])
+  })
 })
 
 /** With a UNet of 4 channels: what is to be kept comes from the picture, with the noise of the step that follows. */
@@ -127,27 +121,25 @@ export const blendLatents = Block.make("blendLatents", {
   description: "Puts back what is to be kept, for a UNet that was not trained to inpaint",
   inputs: {
     latents: Fields.latents,
-    imageLatents: Schema.optionalKey(Fields.imageLatents),
-    noise: Fields.noise,
-    mask: Fields.mask,
+    original: Fields.original,
+    masking: Fields.masking,
     plan: Fields.plan,
     schedulerState: Fields.schedulerState,
     timesteps: Fields.timesteps,
     i: Schema.Int
   },
   outputs: { latents: Fields.latents },
-  components: { scheduler: Scheduler, unet: Unet, vae: VaeDecoder },
+  components: { scheduler: Scheduler },
   run: Effect.fnUntraced(function* (
-    { latents, imageLatents, noise, mask, plan, schedulerState, timesteps, i },
-    { scheduler, unet, vae }
+    { latents, original: { imageLatents, noise }, masking, plan, schedulerState, timesteps, i },
+    { scheduler }
   ) {
-    if (unet.inChannels !== vae.latentChannels || imageLatents === undefined) return { latents }
-    const clean = fill(imageLatents, latents.shape[0]!)
+    if (masking.maskedImageLatents !== undefined || imageLatents === undefined) return { latents }
     const kept =
       i === timesteps.length - 1
-        ? clean
-        : yield* Effect.fromResult(scheduler.addNoise(plan, clean, noise, { index: schedulerState.index }))
-    return { latents: blend(mask, kept, latents) }
+        ? imageLatents
+        : yield* Effect.fromResult(scheduler.addNoise(plan, imageLatents, noise, { index: schedulerState.index }))
+    return { latents: blend(masking.mask, kept, latents) }
   })
 })
 

@@ -4,21 +4,25 @@
  * @module
  */
 import * as Block from "@effect-blocks/core/Block"
+import * as ImageProcessor from "@effect-blocks/ops/ImageProcessor"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import { TextEncoder, Tokenizer, Unet, VaeEncoder } from "../../Components.ts"
+import { TextEncoder, VaeEncoder } from "../../Components.ts"
 import * as Fields from "../../Fields.ts"
+import { Guider } from "../../Guider.ts"
 import { pick } from "../../internal/batch.ts"
+import { needsUncond, settle } from "../../internal/guidance.ts"
 import { samplePosterior } from "../../internal/latents.ts"
-import * as pictures from "../../internal/pictures.ts"
+import { Tokenizer } from "../../Tokenizer.ts"
 
 const list = (texts: string | ReadonlyArray<string>): ReadonlyArray<string> =>
   typeof texts === "string" ? [texts] : texts
 
 /**
- * Prompts to text states, one row for each picture. Every different text is encoded once, all of them in one call. With
- * guidance off (a scale of at most 1) negative prompts are not encoded. A prompt that is too long loses its end, as in
- * diffusers: the end is logged and reported in `truncatedPrompts`.
+ * Prompts to text states, one row for each picture. Every different text is encoded once, all of them in one call. Where
+ * no step needs the unconditional prediction, the negative prompts are not encoded, and `negativePromptEmbeds` is
+ * `promptEmbeds`. A prompt that is too long loses its end, as in diffusers: the end is logged and given in
+ * `truncatedPrompts`.
  */
 export const encodePrompt = Block.make("encodePrompt", {
   description: "Turns the prompts into text states",
@@ -26,25 +30,28 @@ export const encodePrompt = Block.make("encodePrompt", {
     prompt: Fields.prompt,
     negativePrompt: Fields.negativePrompt,
     numImagesPerPrompt: Fields.numImagesPerPrompt,
-    guidanceScale: Fields.guidanceScale
+    guidanceScale: Fields.guidanceScale,
+    guidanceRescale: Fields.guidanceRescale,
+    timesteps: Fields.timesteps
   },
   outputs: {
     promptEmbeds: Fields.promptEmbeds,
-    negativePromptEmbeds: Schema.optionalKey(Fields.negativePromptEmbeds),
+    negativePromptEmbeds: Fields.negativePromptEmbeds,
     truncatedPrompts: Fields.truncatedPrompts
   },
-  components: { tokenizer: Tokenizer, textEncoder: TextEncoder },
+  components: { tokenizer: Tokenizer, textEncoder: TextEncoder, guider: Guider },
   run: Effect.fnUntraced(function* (
-    { prompt, negativePrompt, numImagesPerPrompt, guidanceScale },
-    { tokenizer, textEncoder }
+    { prompt, negativePrompt, numImagesPerPrompt, timesteps, ...scales },
+    { tokenizer, textEncoder, guider }
   ) {
+    const guidance = yield* settle(guider, scales)
     const prompts = list(prompt)
-    const negatives = guidanceScale > 1 ? list(negativePrompt) : []
+    const negatives = needsUncond(guidance, timesteps) ? list(negativePrompt) : []
     const texts = [...new Set([...prompts, ...negatives])]
     const { inputIds, truncated } = tokenizer.encode(texts)
     for (const { index, removed } of truncated) {
       yield* Effect.logWarning(
-        `the text encoder takes ${tokenizer.maxLength} tokens; of prompt '${ellipsis(texts[index]!)}' it does not see '${ellipsis(removed)}'`
+        `the text encoder takes ${tokenizer.maxLength} tokens: of prompt '${ellipsis(texts[index]!)}' it does not see '${ellipsis(removed)}'`
       )
     }
     const { lastHiddenState } = yield* textEncoder.encode(inputIds)
@@ -55,10 +62,12 @@ export const encodePrompt = Block.make("encodePrompt", {
           new Array<number>(numImagesPerPrompt).fill(texts.indexOf(of[of.length === 1 ? 0 : i]!))
         )
       )
-    const truncatedPrompts = truncated.map(({ removed }) => removed)
-    return negatives.length === 0
-      ? { promptEmbeds: rows(prompts), truncatedPrompts }
-      : { promptEmbeds: rows(prompts), negativePromptEmbeds: rows(negatives), truncatedPrompts }
+    const promptEmbeds = rows(prompts)
+    return {
+      promptEmbeds,
+      negativePromptEmbeds: negatives.length === 0 ? promptEmbeds : rows(negatives),
+      truncatedPrompts: truncated.map(({ removed }) => removed)
+    }
   })
 })
 
@@ -70,7 +79,9 @@ export const preprocessImage = Block.make("preprocessImage", {
   inputs: { image: Fields.image, height: Schema.Int, width: Schema.Int },
   outputs: { imagePixels: Fields.Pixels },
   run: ({ image, height, width }) =>
-    Effect.map(pictures.toPixels(image, height, width), (imagePixels) => ({ imagePixels }))
+    Effect.map(Effect.fromResult(ImageProcessor.preprocess(image, { height, width, factor: 1 })), (imagePixels) => ({
+      imagePixels
+    }))
 })
 
 /** Latents of the given picture: a sample of the encoder's distribution, drawn from the run's generators. */
@@ -86,29 +97,14 @@ export const encodeImage = Block.make("encodeImage", {
     })
 })
 
-/**
- * Latents of the picture to be painted into. A UNet of 9 channels at full strength starts from noise alone and never
- * looks at them: then nothing is encoded and nothing drawn, as in diffusers.
- */
-export const encodeInpaintImage = Block.make("encodeInpaintImage", {
-  description: "Encodes the picture that is painted into, where it is needed",
-  inputs: { imagePixels: Fields.Pixels, rng: Fields.rng, strength: Fields.strength(1) },
-  outputs: { imageLatents: Schema.optionalKey(Fields.imageLatents), rng: Fields.rng },
-  components: { unet: Unet, vae: VaeEncoder },
-  run: ({ imagePixels, rng, strength }, { unet, vae }) =>
-    unet.inChannels !== vae.latentChannels && strength === 1
-      ? Effect.succeed({ rng })
-      : Effect.map(vae.encode(imagePixels), (distribution) => {
-          const [imageLatents, after] = samplePosterior(distribution, vae.scalingFactor, rng)
-          return { imageLatents, rng: after }
-        })
-})
-
 /** The mask as pixels: `[1, 1, height, width]`, 1 where it is at least half white, else 0. */
 export const preprocessMask = Block.make("preprocessMask", {
   description: "Brings the mask to the size of the run and to 0 and 1",
   inputs: { maskImage: Fields.maskImage, height: Schema.Int, width: Schema.Int },
   outputs: { maskPixels: Fields.Pixels },
   run: ({ maskImage, height, width }) =>
-    Effect.map(pictures.toMask(maskImage, height, width), (maskPixels) => ({ maskPixels }))
+    Effect.map(
+      Effect.fromResult(ImageProcessor.preprocessMask(maskImage, { height, width, factor: 1 })),
+      (maskPixels) => ({ maskPixels })
+    )
 })

@@ -1,0 +1,43 @@
+/** The guider of a run: the component, with the caller's scales. */
+import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
+import * as Guider from "../Guider.ts"
+
+interface Scales {
+  readonly guidanceScale?: number
+  readonly guidanceRescale?: number
+}
+
+/** blocks ask at every step, and a configuration is worth checking once */
+const settled = new WeakMap<Guider.Shape, Map<string, Result.Result<Guider.Shape, Guider.GuiderError>>>()
+const KEPT = 64
+
+/** A scale of 1 or less turns guidance off, as in diffusers' StableDiffusionPipeline. */
+export const settle = (
+  guider: Guider.Shape,
+  { guidanceScale, guidanceRescale }: Scales
+): Effect.Effect<Guider.Shape, Guider.GuiderError> => {
+  if (guidanceScale === undefined && guidanceRescale === undefined) return Effect.succeed(guider)
+  const known = settled.get(guider) ?? new Map<string, Result.Result<Guider.Shape, Guider.GuiderError>>()
+  settled.set(guider, known)
+  const key = `${guidanceScale} ${guidanceRescale}`
+  let result = known.get(key)
+  if (result === undefined) {
+    result = Guider.reconfigure(guider, {
+      _class_name: guider.className,
+      ...(guidanceScale === undefined ? {} : { guidance_scale: Math.max(1, guidanceScale) }),
+      ...(guidanceRescale === undefined ? {} : { guidance_rescale: guidanceRescale })
+    })
+    if (known.size >= KEPT) known.clear()
+    known.set(key, result)
+  }
+  return Effect.fromResult(result)
+}
+
+/** whether any step asks for the unconditional prediction */
+export const needsUncond = (guider: Guider.Shape, timesteps: ReadonlyArray<number>): boolean =>
+  timesteps.some((timestep, step) =>
+    guider
+      .predictions({ step, numInferenceSteps: timesteps.length, timestep })
+      .some((prediction) => prediction.takes === "uncond")
+  )
