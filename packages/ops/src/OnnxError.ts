@@ -6,7 +6,17 @@ import * as Schema from "effect/Schema"
 
 /** Why a model could not be loaded: one of the reasons of `ModelLoadError`. */
 export const LoadReason: Schema.Literals<
-  readonly ["not-found", "not-a-file", "unreadable", "corrupt", "unsupported", "external-data", "contract", "other"]
+  readonly [
+    "not-found",
+    "not-a-file",
+    "unreadable",
+    "corrupt",
+    "unsupported",
+    "external-data",
+    "out-of-memory",
+    "contract",
+    "other"
+  ]
 > = Schema.Literals([
   "not-found",
   "not-a-file",
@@ -14,6 +24,7 @@ export const LoadReason: Schema.Literals<
   "corrupt",
   "unsupported",
   "external-data",
+  "out-of-memory",
   "contract",
   "other"
 ])
@@ -30,6 +41,7 @@ export type LoadReason = typeof LoadReason.Type
  * | `corrupt` | empty, truncated, or not ONNX at all |
  * | `unsupported` | an opset, operator, data type or IR version that this ONNX Runtime does not have |
  * | `external-data` | the file that holds the weights is missing or does not fit |
+ * | `out-of-memory` | it does not fit the memory of the machine or the device |
  * | `contract` | a good model, but not the one that was asked for: see `Model.typed` |
  * | `other` | anything else; `detail` has ONNX Runtime's words |
  *
@@ -62,10 +74,13 @@ export class ModelLoadError extends Schema.TaggedError<ModelLoadError>()("ModelL
  * assert.match(error.message, /'cuda' does not start/)
  * ```
  */
-export class ProviderUnavailableError extends Schema.TaggedError<ProviderUnavailableError>()("ProviderUnavailableError", {
-  provider: Schema.String,
-  detail: Schema.String
-}) {
+export class ProviderUnavailableError extends Schema.TaggedError<ProviderUnavailableError>()(
+  "ProviderUnavailableError",
+  {
+    provider: Schema.String,
+    detail: Schema.String
+  }
+) {
   override get message() {
     return `execution provider '${this.provider}' does not start: ${this.detail}`
   }

@@ -1,10 +1,15 @@
 /** What a layer must give; everything above (locks, checks, interruption, errors) is written once over this. */
+import type * as Effect from "effect/Effect"
 import * as Semaphore from "effect/Semaphore"
+import type { ModelRunError } from "../OnnxError.ts"
 import type { Bytes, SessionInfo, SessionOptions, Wires } from "./protocol.ts"
 
-/** One loaded model. Promises always settle, and never before the native call is over. */
+/** One loaded model. Promises always settle, and never before the native call is over; fakes may give an Effect. */
 export interface Session extends SessionInfo {
-  readonly run: (feeds: Wires, outputs: ReadonlyArray<string> | undefined) => Promise<Wires>
+  readonly run: (
+    feeds: Wires,
+    outputs: ReadonlyArray<string> | undefined
+  ) => Promise<Wires> | Effect.Effect<Wires, ModelRunError>
   readonly release: () => Promise<void>
 }
 
@@ -55,6 +60,6 @@ const devices = new Map<string, Semaphore.Semaphore>()
 export const deviceGate = (provider: string, deviceId: number): Semaphore.Semaphore => {
   const key = `${provider}:${deviceId}`
   let gate = devices.get(key)
-  if (gate === undefined) devices.set(key, gate = Semaphore.makeUnsafe(1))
+  if (gate === undefined) devices.set(key, (gate = Semaphore.makeUnsafe(1)))
   return gate
 }

@@ -19,7 +19,10 @@ const compatible = (info: ValueInfo, spec: Tensor.Spec): boolean => {
   })
 }
 
-export const contractProblems = (model: Pick<Model, "inputs" | "outputs">, contract: AnyContract): ReadonlyArray<string> => {
+export const contractProblems = (
+  model: Pick<Model, "inputs" | "outputs">,
+  contract: AnyContract
+): ReadonlyArray<string> => {
   const problems: Array<string> = []
   const compare = (kind: "input" | "output", have: ReadonlyArray<ValueInfo>, wanted: Contract.Fields) => {
     for (const name in wanted) {
@@ -27,14 +30,17 @@ export const contractProblems = (model: Pick<Model, "inputs" | "outputs">, contr
       const info = have.find((value) => value.name === name)
       if (info === undefined) problems.push(`no ${kind} '${name}'; it has ${have.map((_) => `'${_.name}'`).join(", ")}`)
       else if (!compatible(info, spec)) {
-        problems.push(`${kind} '${name}' is ${Tensor.show(info.dtype, info.shape)}, expected ${Tensor.show(spec.dtype, spec.dims)}`)
+        problems.push(
+          `${kind} '${name}' is ${Tensor.show(info.dtype, info.shape)}, expected ${Tensor.show(spec.dtype, spec.dims)}`
+        )
       }
     }
   }
   compare("input", model.inputs, contract.inputs)
   compare("output", model.outputs, contract.outputs)
   for (const input of model.inputs) {
-    if (!(input.name in contract.inputs)) problems.push(`input '${input.name}' (${Tensor.show(input.dtype, input.shape)}) is never given`)
+    if (!(input.name in contract.inputs))
+      problems.push(`input '${input.name}' (${Tensor.show(input.dtype, input.shape)}) is never given`)
   }
   return problems
 }
@@ -58,9 +64,14 @@ export const typedRun = (name: string, run: Model["run"], contract: AnyContract)
     if (bad.length > 0) return Effect.fail(new ModelInputError({ model: name, problems: bad }))
     return Effect.flatMap(run(feeds, options), (results): Effect.Effect<Results, RunError> => {
       const wrong = problemsOf(contract.outputs, results)
-      return wrong.length === 0 ? Effect.succeed(results) : Effect.fail(
-        new ModelRunError({ model: name, detail: `its results break their contract: ${wrong.map((_) => `'${_.name}': ${_.problem}`).join("; ")}` })
-      )
+      return wrong.length === 0
+        ? Effect.succeed(results)
+        : Effect.fail(
+            new ModelRunError({
+              model: name,
+              detail: `its results break their contract: ${wrong.map((_) => `'${_.name}': ${_.problem}`).join("; ")}`
+            })
+          )
     })
   }
 }

@@ -9,7 +9,8 @@ interface Problem {
 }
 
 /** ONNX Runtime shows a scalar and a value of unknown rank alike, as `[]`. */
-export const dimsOf = (info: ValueInfo): ReadonlyArray<Tensor.Dim> | undefined => info.shape.length === 0 ? undefined : info.shape
+export const dimsOf = (info: ValueInfo): ReadonlyArray<Tensor.Dim> | undefined =>
+  info.shape.length === 0 ? undefined : info.shape
 
 const names = (values: ReadonlyArray<ValueInfo>): string => values.map((_) => `'${_.name}'`).join(", ") || "none"
 
@@ -25,7 +26,8 @@ export const checkFeeds = (
     const feed: unknown = feeds[input.name]
     const dims = dimsOf(input)
     if (feed === undefined) report(input.name, `missing, expected ${Tensor.show(input.dtype, dims)}`)
-    else if (!Tensor.isTensor(feed)) report(input.name, `expected ${Tensor.show(input.dtype, dims)}, got ${typeof feed}`)
+    else if (!Tensor.isTensor(feed))
+      report(input.name, `expected ${Tensor.show(input.dtype, dims)}, got ${typeof feed}`)
     else {
       const problem = Tensor.mismatch(feed, input.dtype, dims)
       if (problem !== undefined) report(input.name, problem)
@@ -35,7 +37,8 @@ export const checkFeeds = (
           const size = feed.shape[axis]!
           const seen = sizes.get(dim)
           if (seen === undefined) sizes.set(dim, { size, input: input.name })
-          else if (seen.size !== size) report(input.name, `axis ${axis} ('${dim}') is ${size}, but ${seen.size} in '${seen.input}'`)
+          else if (seen.size !== size)
+            report(input.name, `axis ${axis} ('${dim}') is ${size}, but ${seen.size} in '${seen.input}'`)
         })
       }
     }
@@ -46,7 +49,10 @@ export const checkFeeds = (
   return problems && new ModelInputError({ model: model.name, problems })
 }
 
-export const checkOutputs = (model: Pick<Model, "name" | "outputs">, outputs: ReadonlyArray<string>): ModelInputError | undefined => {
+export const checkOutputs = (
+  model: Pick<Model, "name" | "outputs">,
+  outputs: ReadonlyArray<string>
+): ModelInputError | undefined => {
   const unknown = outputs.filter((name) => !model.outputs.some((output) => output.name === name))
   if (unknown.length > 0) {
     return new ModelInputError({

@@ -10,8 +10,17 @@ export const modelBytes = async (path: string): Promise<number> => {
     const name = basename(path)
     const own = await stat(path)
     if (!own.isFile()) return 0
-    const beside = (await readdir(dirname(path))).filter((file) => file.startsWith(name) && /^[._]data/.test(file.slice(name.length)))
-    const sizes = await Promise.all(beside.map((file) => stat(join(dirname(path), file)).then((found) => found.size, () => 0)))
+    const beside = (await readdir(dirname(path))).filter(
+      (file) => file.startsWith(name) && /^[._]data/.test(file.slice(name.length))
+    )
+    const sizes = await Promise.all(
+      beside.map((file) =>
+        stat(join(dirname(path), file)).then(
+          (found) => found.size,
+          () => 0
+        )
+      )
+    )
     return sizes.reduce((sum, size) => sum + size, own.size)
   } catch {
     return 0

@@ -37,11 +37,14 @@ export interface HandleOptions {
   readonly counts: Counts
 }
 
-const defaultName = (source: Source): string => typeof source === "string" ? source : `model of ${source.byteLength} bytes`
+const defaultName = (source: Source): string =>
+  typeof source === "string" ? source : `model of ${source.byteLength} bytes`
 
 const sizeOf = async (source: Source, external: LoadOptions["externalData"]): Promise<number> => {
   const own = typeof source === "string" ? await modelBytes(source) : source.byteLength
-  const more = await Promise.all(Object.values(external ?? {}).map((data) => typeof data === "string" ? modelBytes(data) : data.byteLength))
+  const more = await Promise.all(
+    Object.values(external ?? {}).map((data) => (typeof data === "string" ? modelBytes(data) : data.byteLength))
+  )
   return more.reduce((sum, bytes) => sum + bytes, own)
 }
 
@@ -63,7 +66,10 @@ export const makeHandle = ({ backend, counts, load, session, source }: HandleOpt
   const runSeries = metrics.series(metrics.runs, metrics.runDuration, { model: name, provider })
   const loadSeries = metrics.series(metrics.loads, metrics.loadDuration, { model: name, provider })
   const copies = Math.max(1, load.replicas ?? 1)
-  const replicas = Array.from({ length: copies }, () => new Replica({ name, backend, source, session, runs: runSeries, loads: loadSeries }))
+  const replicas = Array.from(
+    { length: copies },
+    () => new Replica({ name, backend, source, session, runs: runSeries, loads: loadSeries })
+  )
   /** one permit a copy: orders runs, reloads and the release of this model */
   const permits = Semaphore.makeUnsafe(copies)
   let closed = false
@@ -76,19 +82,23 @@ export const makeHandle = ({ backend, counts, load, session, source }: HandleOpt
       return Effect.andThen(metrics.add(metrics.openModels, models), metrics.add(metrics.loadedBytes, bytes))
     })
 
-  const close = Effect.uninterruptible(Effect.suspend(() => {
-    closed = true // runs that wait fail with ModelClosedError from here
-    return permits.withPermits(copies)(Effect.suspend(() => {
-      const bytes = counted
-      counted = undefined
-      return Effect.andThen(
-        Effect.promise(() => Promise.all(replicas.map((replica) => replica.release()))),
-        bytes === undefined ? Effect.void : count(-1, -bytes)
+  const close = Effect.uninterruptible(
+    Effect.suspend(() => {
+      closed = true // runs that wait fail with ModelClosedError from here
+      return permits.withPermits(copies)(
+        Effect.suspend(() => {
+          const bytes = counted
+          counted = undefined
+          return Effect.andThen(
+            Effect.promise(() => Promise.all(replicas.map((replica) => replica.release()))),
+            bytes === undefined ? Effect.void : count(-1, -bytes)
+          )
+        })
       )
-    }))
-  }))
+    })
+  )
 
-  const open: Effect.Effect<Model, LoadError> = Effect.gen(function*() {
+  const open: Effect.Effect<Model, LoadError> = Effect.gen(function* () {
     const bytes = yield* Effect.promise(() => sizeOf(source, load.externalData))
     const [first] = yield* Effect.forEach(replicas, (replica) => replica.open(), { concurrency: "unbounded" })
     const { inputs, outputs } = first!
@@ -100,7 +110,7 @@ export const makeHandle = ({ backend, counts, load, session, source }: HandleOpt
   /** The free copy whose place has the least to do; there is one, as a permit is held. */
   const take = (): Replica => {
     const free = replicas.filter((replica) => !replica.busy)
-    const best = free.reduce((a, b) => b.load < a.load ? b : a)
+    const best = free.reduce((a, b) => (b.load < a.load ? b : a))
     best.busy = true
     return best
   }
@@ -109,7 +119,8 @@ export const makeHandle = ({ backend, counts, load, session, source }: HandleOpt
     const shape = { name, inputs, outputs }
     return (feeds, options) =>
       Effect.suspend((): Effect.Effect<Results, RunError> => {
-        const bad = checkFeeds(shape, feeds, load.symbolicDims) ??
+        const bad =
+          checkFeeds(shape, feeds, load.symbolicDims) ??
           (options?.outputs === undefined ? undefined : checkOutputs(shape, options.outputs))
         if (bad !== undefined) return Effect.fail(bad)
         return traced(

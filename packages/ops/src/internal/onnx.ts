@@ -75,7 +75,10 @@ const valueMessage = (name: string, spec: Tensor.Spec): Message => {
     const shape = new Message()
     for (const dim of spec.dims) {
       const dimension = new Message()
-      shape.message(1, typeof dim === "number" ? dimension.int(1, dim) : dim === "" ? dimension : dimension.text(2, dim))
+      shape.message(
+        1,
+        typeof dim === "number" ? dimension.int(1, dim) : dim === "" ? dimension : dimension.text(2, dim)
+      )
     }
     type.message(2, shape)
   }
@@ -83,15 +86,17 @@ const valueMessage = (name: string, spec: Tensor.Spec): Message => {
 }
 
 /** IR version 8 came with opset 16 and is read by every ONNX Runtime since 1.10. */
-const irVersion = (opset: number): number => opset > 20 ? 10 : 8
+const irVersion = (opset: number): number => (opset > 20 ? 10 : 8)
 
 export const encodeGraph = (graph: AnyGraph): Uint8Array<ArrayBuffer> => {
   const body = new Message()
   graph.nodes.forEach((node, index) => body.message(1, nodeMessage(node, index)))
   body.text(2, graph.name)
   for (const [name, tensor] of Object.entries(graph.initializers)) body.message(5, tensorMessage(tensor, name))
-  for (const [name, schema] of Object.entries(graph.inputs)) body.message(11, valueMessage(name, Tensor.specOf(schema)!))
-  for (const [name, schema] of Object.entries(graph.outputs)) body.message(12, valueMessage(name, Tensor.specOf(schema)!))
+  for (const [name, schema] of Object.entries(graph.inputs))
+    body.message(11, valueMessage(name, Tensor.specOf(schema)!))
+  for (const [name, schema] of Object.entries(graph.outputs))
+    body.message(12, valueMessage(name, Tensor.specOf(schema)!))
   const model = new Message().int(1, irVersion(graph.opset)).text(2, "effect-blocks").message(7, body)
   const domains = new Map([["", graph.opset], ...Object.entries(graph.domains)])
   for (const [domain, version] of domains) model.message(8, new Message().text(1, domain).int(2, version))

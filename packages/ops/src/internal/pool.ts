@@ -5,20 +5,12 @@
 import * as Semaphore from "effect/Semaphore"
 import { Worker } from "node:worker_threads"
 import { type Backend, Crashed, type Place, type Session } from "./backend.ts"
-import type { Bytes, Reply, Request, SessionInfo, SessionOptions, Wire, Wires } from "./protocol.ts"
+import { CodedError } from "./coded.ts"
+import type { Bytes, Reply, Request, SessionInfo, SessionOptions } from "./protocol.ts"
 import { share, shareBytes } from "./transfer.ts"
 
 // tsc rewrites the extension of imports, not of URLs
 const file = new URL(import.meta.url.endsWith(".ts") ? "./worker.ts" : "./worker.js", import.meta.url)
-
-/** An error that a worker reported; `code` as in `session.ts`. */
-export class RemoteError extends Error {
-  readonly code: string | undefined
-  constructor(message: string, code: string | undefined) {
-    super(message)
-    this.code = code
-  }
-}
 
 interface Pending {
   readonly resolve: (value: any) => void
@@ -59,7 +51,7 @@ export class Thread implements Place {
       // a worker that is closing stays referenced, or Node would leave with its exit still awaited
       if (this.#pending.size === 0 && !this.#closing) this.#worker.unref()
       if (reply.ok) pending.resolve(reply.value)
-      else pending.reject(new RemoteError(reply.error.message, reply.error.code))
+      else pending.reject(new CodedError(reply.error.code ?? "", reply.error.message))
     })
   }
 
@@ -69,6 +61,7 @@ export class Thread implements Place {
     if (!this.#alive) return Promise.reject(new Crashed("it had exited before"))
     return new Promise((resolve, reject) => {
       const id = this.#nextCall++
+      // oxlint-disable-next-line unicorn/require-post-message-target-origin -- this is Node, not a browser
       this.#worker.postMessage({ id, request })
       this.#pending.set(id, { resolve, reject })
       this.#worker.ref()
@@ -92,7 +85,7 @@ export class Thread implements Place {
           ? wires.then((feeds) => this.call({ _tag: "run", session, feeds, outputs }))
           : this.call({ _tag: "run", session, feeds: wires, outputs })
       },
-      release: () => this.#alive ? this.call({ _tag: "release", session }) : Promise.resolve()
+      release: () => (this.#alive ? this.call({ _tag: "release", session }) : Promise.resolve())
     }
   }
 
@@ -126,7 +119,9 @@ export const makePool = (options: PoolOptions): ThreadPool => {
     pick: () => {
       let best: Thread | undefined
       for (let i = 0; i < threads.length; i++) {
-        const thread = threads[i]?.alive() ? threads[i]! : threads[i] = new Thread(options.gate?.(i) ?? Semaphore.makeUnsafe(1))
+        const thread = threads[i]?.alive()
+          ? threads[i]!
+          : (threads[i] = new Thread(options.gate?.(i) ?? Semaphore.makeUnsafe(1)))
         if (best === undefined || thread.sessions < best.sessions) best = thread
         if (best.sessions === 0) break
       }
@@ -138,4 +133,3 @@ export const makePool = (options: PoolOptions): ThreadPool => {
     threads: started
   }
 }
-export type { Wire, Wires }

@@ -35,17 +35,17 @@ export interface SessionInfo {
 
 export type Request =
   | {
-    readonly _tag: "load"
-    readonly session: number
-    readonly source: string | Bytes
-    readonly options: SessionOptions
-  }
+      readonly _tag: "load"
+      readonly session: number
+      readonly source: string | Bytes
+      readonly options: SessionOptions
+    }
   | {
-    readonly _tag: "run"
-    readonly session: number
-    readonly feeds: Wires
-    readonly outputs: ReadonlyArray<string> | undefined
-  }
+      readonly _tag: "run"
+      readonly session: number
+      readonly feeds: Wires
+      readonly outputs: ReadonlyArray<string> | undefined
+    }
   | { readonly _tag: "release"; readonly session: number }
   | { readonly _tag: "close" }
   /** only tests send this */

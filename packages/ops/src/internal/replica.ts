@@ -74,7 +74,11 @@ export class Replica {
     await session?.release().catch(() => {})
   }
 
-  run(feeds: Feeds, outputs: ReadonlyArray<string> | undefined, onStart: Effect.Effect<void>): Effect.Effect<Wires, RunError> {
+  run(
+    feeds: Feeds,
+    outputs: ReadonlyArray<string> | undefined,
+    onStart: Effect.Effect<void>
+  ): Effect.Effect<Wires, RunError> {
     return Effect.suspend(() => {
       const place = this.#place
       const session = this.#session
@@ -82,7 +86,9 @@ export class Replica {
       place.runs++
       const held = Effect.suspend((): Effect.Effect<Wires | undefined, RunError> =>
         // it may have died while this run waited
-        place.alive() ? Effect.uninterruptible(Effect.andThen(onStart, this.#call(session, feeds, outputs))) : Effect.succeed(undefined)
+        place.alive()
+          ? Effect.uninterruptible(Effect.andThen(onStart, this.#call(session, feeds, outputs)))
+          : Effect.succeed(undefined)
       )
       return Effect.flatMap(
         Effect.ensuring(
@@ -91,12 +97,16 @@ export class Replica {
             place.runs--
           })
         ),
-        (wires) => wires === undefined ? this.#reload(feeds, outputs, onStart) : Effect.succeed(wires)
+        (wires) => (wires === undefined ? this.#reload(feeds, outputs, onStart) : Effect.succeed(wires))
       )
     })
   }
 
-  #reload(feeds: Feeds, outputs: ReadonlyArray<string> | undefined, onStart: Effect.Effect<void>): Effect.Effect<Wires, RunError> {
+  #reload(
+    feeds: Feeds,
+    outputs: ReadonlyArray<string> | undefined,
+    onStart: Effect.Effect<void>
+  ): Effect.Effect<Wires, RunError> {
     return Effect.suspend(() => {
       this.#forget()
       return Effect.flatMap(
@@ -109,20 +119,19 @@ export class Replica {
   #call(session: Session, feeds: Feeds, outputs: ReadonlyArray<string> | undefined): Effect.Effect<Wires, RunError> {
     return Effect.suspend(() => {
       const started = performance.now()
-      return Effect.onExit(
-        Effect.tryPromise({
-          try: () => session.run(feeds, outputs),
-          catch: (thrown): RunError => {
-            if (!(thrown instanceof Crashed)) {
-              return new ModelRunError({ model: this.#options.name, detail: thrown instanceof Error ? thrown.message : String(thrown) })
-            }
-            this.#forget() // the next run loads it again
-            return this.#crashed(thrown.message)
-          }
-        }),
-        (exit) => record(this.#options.runs, exit, performance.now() - started)
-      )
+      const running = session.run(feeds, outputs)
+      const settled = Effect.isEffect(running)
+        ? running
+        : Effect.tryPromise({ try: () => running, catch: (thrown) => this.#failed(thrown) })
+      return Effect.onExit(settled, (exit) => record(this.#options.runs, exit, performance.now() - started))
     })
+  }
+
+  #failed(thrown: unknown): RunError {
+    const detail = thrown instanceof Error ? thrown.message : String(thrown)
+    if (!(thrown instanceof Crashed)) return new ModelRunError({ model: this.#options.name, detail })
+    this.#forget() // the next run loads it again
+    return this.#crashed(detail)
   }
 
   #crashed(detail: string): WorkerCrashedError {

@@ -18,7 +18,7 @@ export interface Runtime {
 
 /** Everything it opens is closed with the scope of `make`, models whose own scope is still open included. */
 export const make = (backend: Backend, defaults: SessionOptions = {}): Effect.Effect<Runtime, never, Scope.Scope> =>
-  Effect.gen(function*() {
+  Effect.gen(function* () {
     const open = new Map<Handle, Fiber.Fiber<Model, LoadError>>()
     const counts: Counts = { models: 0, bytes: 0, queued: 0, running: 0 }
     let closed = false
@@ -29,18 +29,39 @@ export const make = (backend: Backend, defaults: SessionOptions = {}): Effect.Ef
         concurrency: "unbounded",
         discard: true
       })
-      return Effect.andThen(all, Effect.promise(() => backend.close()))
+      return Effect.andThen(
+        all,
+        Effect.promise(() => backend.close())
+      )
     })
 
     const load = (source: Source, options: LoadOptions = {}): Effect.Effect<Model, LoadError, Scope.Scope> =>
       Effect.uninterruptibleMask((restore) =>
-        Effect.gen(function*() {
-          const handle = makeHandle({ backend, source, load: options, counts, session: sessionOptions(defaults, options) })
-          if (closed) return yield* new ModelLoadError({ model: handle.name, reason: "other", detail: "the layer it was asked of is closed" })
-          const span = traced("OnnxRuntime.load", () => ({ model: handle.name, provider: backend.provider }), handle.open)
+        Effect.gen(function* () {
+          const handle = makeHandle({
+            backend,
+            source,
+            load: options,
+            counts,
+            session: sessionOptions(defaults, options)
+          })
+          if (closed)
+            return yield* new ModelLoadError({
+              model: handle.name,
+              reason: "other",
+              detail: "the layer it was asked of is closed"
+            })
+          const span = traced(
+            "OnnxRuntime.load",
+            () => ({ model: handle.name, provider: backend.provider }),
+            handle.open
+          )
           const fiber = yield* Effect.forkDetach(span, { startImmediately: true })
           open.set(handle, fiber)
-          const close = Effect.andThen(handle.close, Effect.sync(() => open.delete(handle)))
+          const close = Effect.andThen(
+            handle.close,
+            Effect.sync(() => open.delete(handle))
+          )
           const exit = yield* Effect.exit(restore(Fiber.join(fiber)))
           if (Exit.isSuccess(exit)) {
             yield* Scope.addFinalizer(yield* Effect.scope, close)

@@ -2,6 +2,7 @@
 import { stat } from "node:fs/promises"
 import * as ort from "onnxruntime-node"
 import type { DType } from "../Tensor.ts"
+import { CodedError } from "./coded.ts"
 import type { Bytes, SessionInfo, SessionOptions, ValueInfo, Wire, Wires } from "./protocol.ts"
 
 export interface RawSession extends SessionInfo {
@@ -9,17 +10,20 @@ export interface RawSession extends SessionInfo {
   readonly release: () => Promise<void>
 }
 
-/** An error whose `code` says what went wrong, for failures that are found before ONNX Runtime is asked. */
-export class CodedError extends Error {
-  readonly code: string
-  constructor(code: string, message: string) {
-    super(message)
-    this.code = code
-  }
-}
-
 const dtypes: ReadonlySet<string> = new Set([
-  "float32", "float64", "float16", "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64", "bool", "string"
+  "float32",
+  "float64",
+  "float16",
+  "int8",
+  "uint8",
+  "int16",
+  "uint16",
+  "int32",
+  "uint32",
+  "int64",
+  "uint64",
+  "bool",
+  "string"
 ])
 
 const toOrt = (wire: Wire): any =>
@@ -31,16 +35,19 @@ const toOrt = (wire: Wire): any =>
 const fromOrt = (tensor: any): Wire => ({
   dtype: tensor.type,
   shape: tensor.dims,
-  data: tensor.type === "float16" && !(tensor.data instanceof Uint16Array)
-    ? new Uint16Array(tensor.data.buffer, tensor.data.byteOffset, tensor.data.length)
-    : tensor.data
+  data:
+    tensor.type === "float16" && !(tensor.data instanceof Uint16Array)
+      ? new Uint16Array(tensor.data.buffer, tensor.data.byteOffset, tensor.data.length)
+      : tensor.data
 })
 
-const info = (kind: string) => (value: any): ValueInfo => {
-  if (!value.isTensor) throw new CodedError("UNSUPPORTED", `${kind} '${value.name}' is not a tensor`)
-  if (!dtypes.has(value.type)) throw new CodedError("UNSUPPORTED", `${kind} '${value.name}' has dtype ${value.type}`)
-  return { name: value.name, dtype: value.type as DType, shape: value.shape ?? [] }
-}
+const info =
+  (kind: string) =>
+  (value: any): ValueInfo => {
+    if (!value.isTensor) throw new CodedError("UNSUPPORTED", `${kind} '${value.name}' is not a tensor`)
+    if (!dtypes.has(value.type)) throw new CodedError("UNSUPPORTED", `${kind} '${value.name}' has dtype ${value.type}`)
+    return { name: value.name, dtype: value.type as DType, shape: value.shape ?? [] }
+  }
 
 /** ONNX Runtime says of a missing file, a folder and an empty file rather different things; the file system knows. */
 const checkFile = async (path: string): Promise<void> => {
@@ -49,13 +56,16 @@ const checkFile = async (path: string): Promise<void> => {
     throw new CodedError("UNREADABLE", error.message)
   })
   if (!found.isFile()) {
-    throw new CodedError("NOT_A_FILE", `expected an ONNX file, found a ${found.isDirectory() ? "directory" : "special file"}`)
+    throw new CodedError(
+      "NOT_A_FILE",
+      `expected an ONNX file, found a ${found.isDirectory() ? "directory" : "special file"}`
+    )
   }
   if (found.size === 0) throw new CodedError("CORRUPT", "the file is empty")
 }
 
 /** An ArrayBuffer of its own: ONNX Runtime does not take a model in a SharedArrayBuffer. */
-const unshared = (bytes: Bytes): Bytes => bytes.buffer instanceof SharedArrayBuffer ? new Uint8Array(bytes) : bytes
+const unshared = (bytes: Bytes): Bytes => (bytes.buffer instanceof SharedArrayBuffer ? new Uint8Array(bytes) : bytes)
 
 const sessionOptions = (options: SessionOptions): any => ({
   ...(options.threads === undefined ? {} : { intraOpNumThreads: options.threads, interOpNumThreads: 1 }),
@@ -64,11 +74,11 @@ const sessionOptions = (options: SessionOptions): any => ({
   ...(options.externalData === undefined
     ? {}
     : {
-      externalData: Object.entries(options.externalData).map(([path, data]) => ({
-        path,
-        data: typeof data === "string" ? data : unshared(data)
-      }))
-    }),
+        externalData: Object.entries(options.externalData).map(([path, data]) => ({
+          path,
+          data: typeof data === "string" ? data : unshared(data)
+        }))
+      }),
   logSeverityLevel: 4,
   // 1.06 times slower than spinning, but idle processors stay idle after each run
   extra: { session: { intra_op: { allow_spinning: "0" } } }
@@ -90,7 +100,8 @@ export const create = async (source: string | Bytes, options: SessionOptions): P
       run: async (feeds, outputs) => {
         const given: Record<string, any> = {}
         for (const name in feeds) given[name] = toOrt(feeds[name]!)
-        const result: any = outputs === undefined ? await session.run(given) : await session.run(given, outputs as Array<string>)
+        const result: any =
+          outputs === undefined ? await session.run(given) : await session.run(given, outputs as Array<string>)
         const wires: Record<string, Wire> = {}
         for (const name in result) wires[name] = fromOrt(result[name])
         return wires

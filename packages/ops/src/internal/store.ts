@@ -30,7 +30,7 @@ export interface StoreOptions {
 const kept = 1000
 
 export const make = (options: StoreOptions): Effect.Effect<ModelStore["Service"], never, Scope.Scope> =>
-  Effect.gen(function*() {
+  Effect.gen(function* () {
     const { budget } = options
     const storeScope = yield* Effect.scope
     const entries = new Map<string, Entry>()
@@ -41,9 +41,11 @@ export const make = (options: StoreOptions): Effect.Effect<ModelStore["Service"]
     const admission = Semaphore.makeUnsafe(1)
     let used = 0
     let closed = false
-    yield* Effect.addFinalizer(() => Effect.sync(() => {
-      closed = true
-    }))
+    yield* Effect.addFinalizer(() =>
+      Effect.sync(() => {
+        closed = true
+      })
+    )
 
     const note = (decision: Decision) =>
       Effect.suspend(() => {
@@ -116,17 +118,19 @@ export const make = (options: StoreOptions): Effect.Effect<ModelStore["Service"]
 
     /** the room is booked before the load starts, so that loads side by side do not overcommit together */
     const book = (entry: Entry) =>
-      admission.withPermit(Effect.gen(function*() {
-        const bytes = yield* options.sizeOf(entry.path)
-        yield* makeRoom(bytes, entry.path)
-        entry.bytes = bytes
-        used += bytes
-        if (used > budget) yield* note({ _tag: "overcommit", model: entry.path, bytes, used, budget })
-      }))
+      admission.withPermit(
+        Effect.gen(function* () {
+          const bytes = yield* options.sizeOf(entry.path)
+          yield* makeRoom(bytes, entry.path)
+          entry.bytes = bytes
+          used += bytes
+          if (used > budget) yield* note({ _tag: "overcommit", model: entry.path, bytes, used, budget })
+        })
+      )
 
     /** In the store's scope: who asked first may be interrupted without harm to those who wait with it. */
     const start = (path: string): Effect.Effect<Entry> =>
-      Effect.gen(function*() {
+      Effect.gen(function* () {
         const entry: Entry = {
           path,
           bytes: 0,
@@ -141,7 +145,7 @@ export const make = (options: StoreOptions): Effect.Effect<ModelStore["Service"]
         yield* Effect.andThen(book(entry), Scope.provide(options.load(path), entry.scope)).pipe(
           Effect.onExit((exit) => settle(entry, started, exit)),
           Effect.exit,
-          Effect.andThen(Effect.suspend(() => used > budget ? trim : Effect.void)),
+          Effect.andThen(Effect.suspend(() => (used > budget ? trim : Effect.void))),
           Effect.forkIn(storeScope, { startImmediately: true })
         )
         return entry
@@ -149,10 +153,15 @@ export const make = (options: StoreOptions): Effect.Effect<ModelStore["Service"]
 
     const get = (path: string): Effect.Effect<Model, LoadError, Scope.Scope> =>
       Effect.uninterruptibleMask((restore) =>
-        Effect.gen(function*() {
+        Effect.gen(function* () {
           const known = names.get(path)
           const file = known ?? (yield* restore(Effect.promise(() => canonical(path))))
-          if (closed) return yield* new ModelLoadError({ model: path, reason: "other", detail: "the store it was asked of is closed" })
+          if (closed)
+            return yield* new ModelLoadError({
+              model: path,
+              reason: "other",
+              detail: "the store it was asked of is closed"
+            })
           const entry = entries.get(file) ?? (yield* start(file))
           entry.references++
           if (known === undefined && entries.get(file) === entry) names.set(path, file)
@@ -165,12 +174,14 @@ export const make = (options: StoreOptions): Effect.Effect<ModelStore["Service"]
       Effect.forEach(paths, (path) => Effect.scoped(get(path)), { concurrency: "unbounded", discard: true })
 
     const evict = (path: string): Effect.Effect<boolean> =>
-      admission.withPermit(Effect.gen(function*() {
-        const entry = entries.get(yield* Effect.promise(() => canonical(path)))
-        if (entry === undefined || entry.references > 0 || entry.state !== "loaded") return false
-        yield* drop(entry, "it was asked to")
-        return true
-      }))
+      admission.withPermit(
+        Effect.gen(function* () {
+          const entry = entries.get(yield* Effect.promise(() => canonical(path)))
+          if (entry === undefined || entry.references > 0 || entry.state !== "loaded") return false
+          yield* drop(entry, "it was asked to")
+          return true
+        })
+      )
 
     if (options.preload.length > 0) yield* Effect.forkScoped(Effect.ignore(preload(options.preload)))
 

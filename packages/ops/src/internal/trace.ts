@@ -8,4 +8,7 @@ export const traced = <A, E, R>(
   self: Effect.Effect<A, E, R>
 ): Effect.Effect<A, E, R> =>
   Effect.flatMap(Effect.tracer, (tracer): Effect.Effect<A, E, R> =>
-    tracer === Tracer.nativeTracer ? self : (Effect.withSpan(self, name, { attributes: attributes(), kind: "internal" }) as Effect.Effect<A, E, R>))
+    tracer === Tracer.nativeTracer
+      ? self
+      : (Effect.withSpan(self, name, { attributes: attributes(), kind: "internal" }) as Effect.Effect<A, E, R>)
+  )

@@ -48,7 +48,9 @@ export const share = (feeds: Wires): Wires | Promise<Wires> => {
 /** A model's bytes, likewise. */
 export const shareBytes = async (source: Bytes): Promise<Bytes> => {
   if (source.buffer instanceof SharedArrayBuffer) return source
-  const target = new Uint8Array(source.byteLength < sharedFrom ? new ArrayBuffer(source.byteLength) : new SharedArrayBuffer(source.byteLength))
+  const target = new Uint8Array(
+    source.byteLength < sharedFrom ? new ArrayBuffer(source.byteLength) : new SharedArrayBuffer(source.byteLength)
+  )
   await copyInto(target, source)
   return target
 }
