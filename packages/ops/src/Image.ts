@@ -52,7 +52,7 @@ export const Reason = Schema.Literals([
   "too-large",
   "invalid-pixels",
   "invalid-option",
-  "encoder"
+  "codec"
 ])
 export type Reason = typeof Reason.Type
 
@@ -152,13 +152,24 @@ const defaultMaxPixels = 2 ** 26
 const isCutOff = (bytes: Uint8Array, format: native.Format): boolean => {
   switch (format) {
     case "png":
-      return !png.isWhole(bytes)
+      return png.state(bytes) === "truncated"
     case "jpeg":
       return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).lastIndexOf(Buffer.from([0xff, 0xd9])) < 0
     case "webp":
       return bytes.length < 12 || new DataView(bytes.buffer, bytes.byteOffset).getUint32(4, true) + 8 > bytes.length
   }
 }
+
+/** libvips reports a problem once per attempt: the first line says it */
+const firstLine = (error: unknown): string => {
+  const text = textOf(error).replace(/^Input buffer has corrupt header:\s*/, "")
+  return text.split("\n")[0] || "its header cannot be read"
+}
+
+const codecFailed = (operation: string, error: unknown): ImageError | undefined =>
+  error instanceof native.Unavailable
+    ? failed(operation, "codec", `sharp cannot be loaded: ${firstLine(error.cause)}`)
+    : undefined
 
 /**
  * Decodes a PNG, JPEG or WebP to `[height, width, channels]`. The format is told from the bytes; a rotation noted by a
@@ -187,14 +198,22 @@ export const decode = (bytes: Uint8Array, options: DecodeOptions = {}): Effect.E
   if (bytes.length === 0) return fail("empty", "no bytes")
   const format = native.formatOf(bytes)
   if (format === undefined) return fail("not-an-image", "neither PNG, JPEG nor WebP")
-  const damaged = (error: unknown) =>
-    isCutOff(bytes, format)
-      ? failed("decode", "truncated", `the ${format} file ends before its end (${textOf(error)})`)
-      : failed("decode", "corrupt", `the ${format} file is damaged (${textOf(error)})`)
+  const damaged = (error: unknown) => {
+    const [reason, what] = isCutOff(bytes, format)
+      ? (["truncated", "cut off"] as const)
+      : (["corrupt", "damaged"] as const)
+    return (
+      codecFailed("decode", error) ?? failed("decode", reason, `the ${format} file is ${what}: ${firstLine(error)}`)
+    )
+  }
   return Effect.gen(function* () {
     const { channels, height, width } = yield* Effect.mapError(native.header(bytes), damaged)
     if (width * height > maxPixels) {
       return yield* fail("too-large", `${width} x ${height} is more than ${maxPixels} pixels`)
+    }
+    // the decoder would accept a PNG without its end, and some wrong checksums
+    if (format === "png" && png.state(bytes) !== "whole") {
+      return yield* Effect.fail(damaged("a chunk is missing or has another checksum"))
     }
     const decoded = yield* Effect.mapError(native.decode(bytes), damaged)
     return toImage(inMode(decoded, mode === "native" ? channels : modeChannels[mode]))
@@ -288,7 +307,10 @@ const encode = (
 ): Effect.Effect<Uint8Array, ImageError> =>
   Effect.fromResult(toPixels(operation, image)).pipe(
     Effect.flatMap((picture) =>
-      Effect.mapError(native.encode(picture, as), (error) => failed(operation, "encoder", textOf(error)))
+      Effect.mapError(
+        native.encode(picture, as),
+        (error) => codecFailed(operation, error) ?? failed(operation, "codec", firstLine(error))
+      )
     )
   )
 

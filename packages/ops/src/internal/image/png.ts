@@ -19,27 +19,27 @@ export const isPng = (bytes: Uint8Array): boolean =>
 const viewOf = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 
 /** the chunks up to IEND, or up to where the file is cut off or damaged */
-function* chunks(png: Buffer): Generator<Chunk> {
+function* chunks(png: Buffer): Generator<Chunk, "whole" | "truncated" | "corrupt"> {
   for (let at = 8; at + 12 <= png.length;) {
     const length = png.readUInt32BE(at)
     const end = at + 12 + length
-    if (end > png.length) return
-    if (crc32(png.subarray(at + 4, end - 4)) !== png.readUInt32BE(end - 4)) return
+    if (end > png.length) return "truncated"
+    if (crc32(png.subarray(at + 4, end - 4)) !== png.readUInt32BE(end - 4)) return "corrupt"
     const type = png.toString("latin1", at + 4, at + 8)
     yield { type, data: png.subarray(at + 8, end - 4), end }
-    if (type === "IEND") return
+    if (type === "IEND") return "whole"
     at = end
   }
+  return "truncated"
 }
 
-/** whether the file goes on to its IEND chunk */
-export const isWhole = (bytes: Uint8Array): boolean => {
-  let at = 8
-  for (const png = viewOf(bytes); at + 12 <= png.length;) {
-    if (png.toString("latin1", at + 4, at + 8) === "IEND") return true
-    at += 12 + png.readUInt32BE(at)
+/** whether every chunk is there and has the checksum that it says */
+export const state = (bytes: Uint8Array): "whole" | "truncated" | "corrupt" => {
+  const reader = chunks(viewOf(bytes))
+  for (;;) {
+    const next = reader.next()
+    if (next.done === true) return next.value
   }
-  return false
 }
 
 const chunk = (type: string, data: Buffer): Buffer => {

@@ -3,7 +3,18 @@ import * as Effect from "effect/Effect"
 import type { Sharp, SharpOptions } from "sharp"
 import type { Pixels } from "./pixels.ts"
 
-export const sharp = Effect.promise(() => import("sharp").then((module) => module.default))
+/** The library itself cannot be loaded: nothing is wrong with the picture. */
+export class Unavailable {
+  readonly cause: unknown
+  constructor(cause: unknown) {
+    this.cause = cause
+  }
+}
+
+const sharp = Effect.tryPromise({
+  try: () => import("sharp").then((module) => module.default),
+  catch: (error) => new Unavailable(error)
+})
 
 export type Format = "png" | "jpeg" | "webp"
 
@@ -17,7 +28,7 @@ export const formatOf = (bytes: Uint8Array): Format | undefined => {
 }
 
 /** colours as they are stored (Pillow does not apply colour profiles either); a damaged file is an error, not a grey half */
-const input: SharpOptions = { failOn: "truncated", ignoreIcc: true, limitInputPixels: false, autoOrient: true }
+const input: SharpOptions = { failOn: "error", ignoreIcc: true, limitInputPixels: false, autoOrient: true }
 
 export interface Header {
   readonly width: number
@@ -28,6 +39,11 @@ export interface Header {
 export const header = (bytes: Uint8Array): Effect.Effect<Header, unknown> =>
   Effect.flatMap(sharp, (sharp) =>
     Effect.tryPromise({ try: () => sharp(bytes, input).metadata(), catch: (error) => error })
+  ).pipe(
+    Effect.map(({ hasAlpha, height, space, width }) => {
+      const gray = space === "b-w" || space === "grey16"
+      return { width, height, channels: (gray ? 1 : 3) + (hasAlpha ? 1 : 0) }
+    })
   )
 
 export const decode = (bytes: Uint8Array): Effect.Effect<Pixels, unknown> =>
@@ -51,7 +67,10 @@ export const encode = (
 ): Effect.Effect<Uint8Array, unknown> =>
   Effect.flatMap(sharp, (sharp) =>
     Effect.tryPromise({
-      try: () => as(sharp(data, { raw: { width, height, channels: channels as 1 | 2 | 3 | 4 } })).toBuffer(),
+      try: () => {
+        const picture = sharp(data, { raw: { width, height, channels: channels as 1 | 2 | 3 | 4 } })
+        return as(channels < 3 ? picture.toColourspace("b-w") : picture).toBuffer()
+      },
       catch: (error) => error
     })
   ).pipe(Effect.map((buffer) => new Uint8Array(buffer)))

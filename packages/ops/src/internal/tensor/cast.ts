@@ -1,7 +1,7 @@
 /** Conversion of elements between dtypes, as C casts them: floats round to nearest even, towards integers they truncate. */
-import type { DataOf, NumericDType, Tensor } from "../../Tensor.ts"
+import type { DataOf, DType, NumericDType, Tensor } from "../../Tensor.ts"
 import * as half from "./half.ts"
-import { allocate } from "./value.ts"
+import { allocate, isDType, unsafeMake } from "./value.ts"
 
 const words = (data: Float32Array): Uint32Array => new Uint32Array(data.buffer, data.byteOffset, data.length)
 
@@ -42,3 +42,28 @@ export const cast = <D extends NumericDType>(tensor: Tensor<NumericDType>, dtype
   } else (out as Float32Array).set(from as Float32Array)
   return out
 }
+
+/** an element outside a tensor */
+export type Value = number | bigint | boolean | string
+
+/** the array of these values, or why there is none */
+export const fromValues = (dtype: DType, values: ReadonlyArray<Value>): DataOf[DType] | string => {
+  if (!isDType(dtype)) return `'${String(dtype)}' is not a dtype`
+  const wrong = values.find((value) => (typeof value === "string") !== (dtype === "string"))
+  if (wrong !== undefined) return `${typeof wrong} ${String(wrong)} in a tensor of ${dtype}`
+  if (dtype === "string") return values as ReadonlyArray<string>
+  if (dtype === "int64" || dtype === "uint64") {
+    const fraction = values.find((value) => typeof value === "number" && !Number.isInteger(value))
+    if (fraction !== undefined) return `${String(fraction)} in a tensor of ${dtype}`
+    const out = allocate(dtype, values.length)
+    for (let i = 0; i < values.length; i++) out[i] = BigInt(values[i]!)
+    return out
+  }
+  const numbers = Float64Array.from(values as ReadonlyArray<number>, Number)
+  return cast(unsafeMake("float64", [numbers.length], numbers), dtype)
+}
+
+export const toValues = (tensor: Tensor): Array<Value> =>
+  tensor.dtype === "string"
+    ? [...(tensor.data as ReadonlyArray<string>)]
+    : Array.from(widen(tensor as Tensor<NumericDType>) as Iterable<number | bigint>)

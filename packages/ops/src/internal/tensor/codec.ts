@@ -66,10 +66,8 @@ const fromBase64 = (text: string): Uint8Array | undefined => {
 }
 
 const build = (dtype: NumericDType, shape: ReadonlyArray<number>, bytes: Uint8Array): Tensor | string => {
-  const needed = value.sizeOf(shape) * value.constructors[dtype].BYTES_PER_ELEMENT
-  if (bytes.byteLength !== needed) {
-    return `${value.show(dtype, shape)} needs ${needed} bytes of data, got ${bytes.byteLength}`
-  }
+  const problem = value.invalidBytes(dtype, shape, bytes.byteLength)
+  if (problem !== undefined) return problem
   const data = value.fromBytes(dtype, bytes)
   if (dtype === "bool" && (data as Uint8Array).some((byte) => byte > 1)) return "a bool is one byte, 0 or 1"
   return value.unsafeMake<DType>(dtype, shape, data)

@@ -93,12 +93,25 @@ export const invalid = (dtype: DType, shape: ReadonlyArray<number>, data: unknow
     const got = (data as { constructor?: { name?: string } } | null)?.constructor?.name ?? String(data)
     return `${dtype} needs ${dtype === "string" ? "an array of strings" : `a ${Data.name}`}, got ${got}`
   }
-  for (const length of shape) {
-    if (!Number.isSafeInteger(length) || length < 0) return `[${shape.join(", ")}] is not a shape`
-  }
+  const problem = invalidShape(shape)
+  if (problem !== undefined) return problem
   const size = sizeOf(shape)
   return size === data.length ? undefined : `[${shape.join(", ")}] holds ${size} elements, data has ${data.length}`
 }
+
+export const invalidShape = (shape: ReadonlyArray<number>): string | undefined =>
+  shape.every((length) => Number.isSafeInteger(length) && length >= 0) && Number.isSafeInteger(sizeOf(shape))
+    ? undefined
+    : `[${shape.join(", ")}] is not a shape`
+
+export const invalidBytes = (dtype: NumericDType, shape: ReadonlyArray<number>, got: number): string | undefined => {
+  const problem = invalidShape(shape)
+  if (problem !== undefined) return problem
+  const needed = sizeOf(shape) * constructors[dtype].BYTES_PER_ELEMENT
+  return got === needed ? undefined : `${show(dtype, shape)} needs ${needed} bytes, got ${got}`
+}
+
+export const dataOf = <D extends DType>(_dtype: D, data: unknown): DataOf[D] => data as DataOf[D]
 
 export const allocate = <D extends NumericDType>(dtype: D, size: number): DataOf[D] =>
   new constructors[dtype](size) as unknown as DataOf[D]
