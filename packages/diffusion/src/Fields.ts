@@ -15,16 +15,13 @@
  *
  * @module
  */
+import * as Field from "@effect-blocks/core/Field"
 import * as Image from "@effect-blocks/ops/Image"
 import * as Rng from "@effect-blocks/ops/Rng"
 import * as Tensor from "@effect-blocks/ops/Tensor"
-import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as Guider from "./Guider.ts"
 import * as Scheduler from "./Scheduler.ts"
-
-const withDefault = <S extends Schema.Constraint>(schema: S, value: S["Encoded"]): Schema.withDecodingDefaultKey<S> =>
-  Schema.withDecodingDefaultKey<S>(Effect.succeed(value))(schema)
 
 /** The most pictures that one run makes. */
 export const maxBatch = 64
@@ -43,15 +40,15 @@ const Embeds = Tensor.float32("batch", "tokens", "channels")
 /** what to draw; a list makes one picture (or `numImagesPerPrompt`) of each */
 export const prompt = Texts.annotateKey({ description: "What to draw; a list draws each" })
 /** what not to draw; a list has one for each prompt */
-export const negativePrompt = withDefault(Texts, "").annotateKey({
+export const negativePrompt = Field.default(Texts, "").annotateKey({
   description: "What not to draw (ignored where guidance is off)"
 })
 /** pictures of each prompt */
-export const numImagesPerPrompt = withDefault(Schema.Int.check(between(1, maxBatch)), 1).annotateKey({
+export const numImagesPerPrompt = Field.default(Schema.Int.check(between(1, maxBatch)), 1).annotateKey({
   description: "Pictures of each prompt"
 })
 /** one generator for all pictures, or one for each of them */
-export const seed = withDefault(Schema.Union([Seed, Schema.Array(Seed).check(Schema.isBetweenLength(1, maxBatch))]), 0).annotateKey({
+export const seed = Field.default(Schema.Union([Seed, Schema.Array(Seed).check(Schema.isBetweenLength(1, maxBatch))]), 0).annotateKey({
   description: "Where the random numbers start: one seed for all pictures, or a list with one for each"
 })
 /** pixels; the default is the model's own size, or the picture's */
@@ -63,7 +60,7 @@ export const width = Schema.optionalKey(Schema.Int.check(between(8, 8192))).anno
   description: "Width in pixels; the model's own, or that of the given picture, if left out"
 })
 /** how many denoising steps */
-export const numInferenceSteps = withDefault(Schema.Int.check(between(1, 1000)), 50).annotateKey({
+export const numInferenceSteps = Field.default(Schema.Int.check(between(1, 1000)), 50).annotateKey({
   description: "Denoising steps: more take longer and are finer"
 })
 /** how strongly the prompt counts; 1 or less runs the model on half as much */
@@ -75,12 +72,12 @@ export const guidanceRescale = Schema.optionalKey(Schema.Finite.check(between(0,
   description: "How far to pull a guided prediction back to the spread of the conditional one; the guider's own (0) if left out"
 })
 /** eta of DDIM: 0 is deterministic */
-export const eta = withDefault(Schema.Finite.check(between(0, 1)), 0).annotateKey({
+export const eta = Field.default(Schema.Finite.check(between(0, 1)), 0).annotateKey({
   description: "Noise that DDIM adds in each step: 0 none, 1 as much as DDPM (other schedulers ignore it)"
 })
 /** how much of the schedule is run over a given picture */
 export const strength = (value: number) =>
-  withDefault(Schema.Finite.check(between(0, 1)), value).annotateKey({
+  Field.default(Schema.Finite.check(between(0, 1)), value).annotateKey({
     description: "How far to go from the given picture: 0 keeps it, 1 forgets it"
   })
 /** a picture to start from: 8 bits, or numbers of 0..1 */

@@ -15,6 +15,7 @@ import { TextEncoder, Unet, VaeDecoder, VaeEncoder } from "./Components.ts"
 import * as Guider from "./Guider.ts"
 import * as configs from "./internal/configs.ts"
 import * as files from "./internal/files.ts"
+import { unwrap } from "./internal/layers.ts"
 import * as onnx from "./internal/onnxComponents.ts"
 import { RepositoryError } from "./RepositoryError.ts"
 import * as Scheduler from "./Scheduler.ts"
@@ -185,20 +186,62 @@ export const layerVaeDecoder = (source: Source): Layer.Layer<VaeDecoder, Reposit
     )
   )
 
-/** All components of a repository. */
-export const layer = (
-  source: Source
-): Layer.Layer<Components, RepositoryError | Scheduler.SchedulerError, ModelStore> =>
-  Layer.unwrap(
-    Effect.map(opened(source), (repository) =>
-      Layer.mergeAll(
-        layerTokenizer(repository),
-        layerScheduler(repository),
-        layerTextEncoder(repository),
-        layerUnet(repository),
-        layerVaeEncoder(repository),
-        layerVaeDecoder(repository),
-        Layer.orDie(Guider.layer({ _class_name: "ClassifierFreeGuidance" }))
-      )
+/** The guider that a pipeline has if none is given: classifier-free guidance with a scale of 7.5. */
+const layerGuider: Layer.Layer<Guider.Guider> = Layer.orDie(Guider.layer({ _class_name: "ClassifierFreeGuidance" }))
+
+/** Components to take from elsewhere: another repository's layer, another scheduler, a fake. */
+export interface Overrides {
+  readonly tokenizer?: Layer.Layer<Tokenizer.Tokenizer, unknown, unknown>
+  readonly textEncoder?: Layer.Layer<TextEncoder, unknown, unknown>
+  readonly unet?: Layer.Layer<Unet, unknown, unknown>
+  readonly vaeEncoder?: Layer.Layer<VaeEncoder, unknown, unknown>
+  readonly vaeDecoder?: Layer.Layer<VaeDecoder, unknown, unknown>
+  readonly scheduler?: Layer.Layer<Scheduler.Scheduler, unknown, unknown>
+  readonly guider?: Layer.Layer<Guider.Guider, unknown, unknown>
+}
+type ErrorOf<O> = { readonly [K in keyof O]: O[K] extends Layer.Layer<infer _A, infer E, infer _R> ? E : never }[keyof O]
+type NeedsOf<O> = { readonly [K in keyof O]: O[K] extends Layer.Layer<infer _A, infer _E, infer R> ? R : never }[keyof O]
+
+/**
+ * All components of a repository, as one layer over a `ModelStore`. A component that is overridden is not looked for in
+ * the folder.
+ *
+ * ```ts
+ * import { Unet } from "@effect-blocks/diffusion/Components"
+ * import * as Repository from "@effect-blocks/diffusion/Repository"
+ * import * as Scheduler from "@effect-blocks/diffusion/Scheduler"
+ * import * as EmojiDiffusion from "@effect-blocks/emoji-diffusion"
+ * import * as ModelStore from "@effect-blocks/ops/ModelStore"
+ * import * as OnnxRuntime from "@effect-blocks/ops/OnnxRuntime"
+ * import * as Effect from "effect/Effect"
+ * import * as Layer from "effect/Layer"
+ * import assert from "node:assert"
+ *
+ * const components = Repository.layer(EmojiDiffusion.path, {
+ *   scheduler: Scheduler.layer({ _class_name: "EulerDiscreteScheduler", prediction_type: "v_prediction" })
+ * }).pipe(Layer.provide(ModelStore.layer({ budget: 2 ** 28 })), Layer.provide(OnnxRuntime.layerCpu))
+ *
+ * const about = Effect.all([Unet, Scheduler.Scheduler])
+ * const [unet, scheduler] = await Effect.runPromise(Effect.provide(about, components))
+ * assert.equal(unet.inChannels, 4)
+ * assert.equal(scheduler.className, "EulerDiscreteScheduler")
+ * ```
+ */
+export const layer = <const O extends Overrides = {}>(
+  source: Source,
+  overrides?: O
+): Layer.Layer<Components, RepositoryError | Scheduler.SchedulerError | ErrorOf<O>, ModelStore | NeedsOf<O>> => {
+  const own = (repository: Repository) => {
+    const { guider, scheduler, textEncoder, tokenizer, unet, vaeDecoder, vaeEncoder }: Overrides = overrides ?? {}
+    return Layer.mergeAll(
+      tokenizer ?? layerTokenizer(repository),
+      textEncoder ?? layerTextEncoder(repository),
+      unet ?? layerUnet(repository),
+      vaeEncoder ?? layerVaeEncoder(repository),
+      vaeDecoder ?? layerVaeDecoder(repository),
+      scheduler ?? layerScheduler(repository),
+      guider ?? layerGuider
     )
-  )
+  }
+  return unwrap(Effect.map(opened(source), own))
+}

@@ -143,19 +143,21 @@ export const blendLatents = Block.make("blendLatents", {
   })
 })
 
-/** Over the timesteps: `t` the timestep, `i` its place. */
-const timestepLoop = <const Name extends string>(name: Name) =>
-  Loop.forEach(name, {
-    over: "timesteps",
-    item: ["t", Schema.Finite],
-    description: "From noise to latents, one timestep after the other"
-  })
+/**
+ * The loop itself, without blocks: over the timesteps, `t` the timestep and `i` its place. For a denoising loop of one's
+ * own: `Loop.fromBlocks(timestepLoop, [scaleModelInput, predictNoise, guide, mine, schedulerStep])`.
+ */
+export const timestepLoop = Loop.forEach("denoise", {
+  over: "timesteps",
+  item: ["t", Schema.Finite],
+  description: "From noise to latents, one timestep after the other"
+})
 
 /** The denoising loop of text to image and image to image. */
-export const denoise = Loop.fromBlocks(timestepLoop("denoise"), [scaleModelInput, predictNoise, guide, schedulerStep])
+export const denoise = Loop.fromBlocks(timestepLoop, [scaleModelInput, predictNoise, guide, schedulerStep])
 
 /** The denoising loop of inpainting. */
-export const denoiseInpaint = Loop.fromBlocks(timestepLoop("denoiseInpaint"), [
+export const denoiseInpaint = Loop.fromBlocks(timestepLoop, [
   scaleModelInput,
   concatMask,
   predictNoise,
