@@ -27,11 +27,19 @@ export const TypeId: "~effect-blocks/Block" = block.TypeId
 
 type Fields = Schema.Struct.Fields
 
+/** What a block is, for the compiler only. */
+export interface Variance<in In, out Out, out E, out R> {
+  readonly in: (inputs: In) => void
+  readonly out: Out
+  readonly error: E
+  readonly services: R
+}
+
 /**
  * A step that reads the variables `In`, writes the variables `Out`, may fail with `E` and needs the components `R`.
  */
 export interface Block<in In, out Out, out E = never, out R = never, out Name extends string = string> extends Pipeable {
-  readonly [TypeId]: typeof TypeId
+  readonly [TypeId]: Variance<In, Out, E, R>
   /** `block`, `sequential`, `conditional`, `parallel`, `loop`, ... */
   readonly kind: string
   readonly name: Name
@@ -61,13 +69,13 @@ export type Any = Block<never, unknown, unknown, unknown, string>
  * assert.deepEqual(Effect.runSync(twice(inc, { x: 1 })), { y: 2 })
  * ```
  */
-export type In<B> = B extends Block<infer I, unknown, unknown, unknown> ? I : never
+export type In<B> = B extends { readonly [TypeId]: Variance<infer I, unknown, unknown, unknown> } ? I : never
 /** What a block writes. */
-export type Out<B> = B extends Block<never, infer O, unknown, unknown> ? O : never
+export type Out<B> = B extends { readonly [TypeId]: Variance<never, infer O, unknown, unknown> } ? O : never
 /** How a block may fail. */
-export type Error<B> = B extends Block<never, unknown, infer E, unknown> ? E : never
+export type Error<B> = B extends { readonly [TypeId]: Variance<never, unknown, infer E, unknown> } ? E : never
 /** The components that a block needs. */
-export type Services<B> = B extends Block<never, unknown, unknown, infer R> ? R : never
+export type Services<B> = B extends { readonly [TypeId]: Variance<never, unknown, unknown, infer R> } ? R : never
 /** The name of a block. */
 export type Name<B> = B extends { readonly name: infer N extends string } ? N : never
 
@@ -222,7 +230,7 @@ export type Renamed<B, N extends string> = B extends Sequential<string, infer St
   : Wrapped<"renamed", In<B>, Out<B>, Error<B>, Services<B>, N, B>
 
 /** Blocks that run one after the other over one state. */
-export interface Sequential<out Name extends string, out Steps extends ReadonlyArray<Any>>
+export interface Sequential<out Name extends string, in out Steps extends ReadonlyArray<Any>>
   extends Block<Flow<Steps>["in"], Flow<Steps>["out"], Error<Steps[number]>, Services<Steps[number]>, Name>
 {
   readonly kind: "sequential"
@@ -259,7 +267,7 @@ export interface When<out Key extends string, out B extends Any> {
 export const when = <const Key extends string, B extends Any>(when: Key, block: B): When<Key, B> => ({ when, block })
 
 /** One of several blocks, or perhaps none. */
-export interface Conditional<out Name extends string, out B extends Any, out Skippable extends boolean, in Triggers = {}>
+export interface Conditional<out Name extends string, in out B extends Any, out Skippable extends boolean, in Triggers = {}>
   extends Block<
     Flat<Choices.In<In<B>, Skippable> & Triggers>,
     Choices.Out<Out<B>, Skippable>,

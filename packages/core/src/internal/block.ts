@@ -12,7 +12,7 @@ import type { Compiled, Definition, Exec, Rec, Run } from "./node.ts"
 import type { Listener } from "./progress.ts"
 import { Progress } from "./progress.ts"
 import { empty, own, picker } from "./state.ts"
-import { watchable, watched } from "./stepping.ts"
+import { hasIterations, watchable, watched } from "./stepping.ts"
 
 export const TypeId = "~effect-blocks/Block" as const
 
@@ -20,7 +20,7 @@ export const TypeId = "~effect-blocks/Block" as const
 export const BUDGET = 512
 const isTraced = (fiber: Fiber.Fiber<any, any>): boolean => fiber.cache.tracer !== undefined && fiber.cache.tracerEnabled
 /** what a run carries, of the fiber that runs it */
-export const runOf = (fiber: Fiber.Fiber<any, any>): Run => ({ traced: isTraced(fiber), context: fiber.context, budget: BUDGET, watch: null })
+export const runOf = (fiber: Fiber.Fiber<any, any>): Run => ({ traced: isTraced(fiber), context: fiber.context, budget: BUDGET, deadline: 0, watch: null })
 
 const noFinish = (_state: Rec, _value: unknown): void => {}
 const noDraw = (): null => null
@@ -129,7 +129,7 @@ const runner = (self: Compiled): Compiled["run"] => {
     })
   }
   const begin = (state: Rec, run: Run, listener: Listener | null): Effect.Effect<any, any, any> =>
-    listener === null || self.blocks.length === 0 ? go(state, run) : watched(self, state, run, listener)
+    listener === null || !hasIterations(self) ? go(state, run) : watched(self, state, run, listener)
   return (inputs) =>
     Effect.withFiber((fiber) => {
       const run = runOf(fiber), listener = fiber.getRef(Progress)

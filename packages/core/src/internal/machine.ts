@@ -72,8 +72,8 @@ export class Machine {
     const state = own ? copy(outer) : outer
     const pc = node._tag === "sequential" || node._tag === "provide" ? 0 : -1
     const pushed = frame(block, node, state, own, pc)
-    if (node._tag === "loop") pushed.cursor = node.plan.initial(node.plan.view(state))
     this.stack.push(pushed)
+    if (node._tag === "loop") pushed.cursor = node.plan.initial(node.plan.view(state))
   }
   private pop(): void {
     this.stack.pop()
@@ -158,9 +158,9 @@ export class Machine {
     this.at = "leaf"
   }
   private leave(loop: Frame, plan: Plan, view: unknown): void {
-    this.stack.pop()
-    leaveLoop(this.top.state, loop.state, plan, plan.done?.(loop.cursor, view), loop.collected)
-    this.top.pc++
+    const done = plan.done?.(loop.cursor, view)
+    this.pop()
+    leaveLoop(this.top.state, loop.state, plan, done, loop.collected)
   }
   /** From the root to the innermost frame, or to a leaf in it. */
   path(leaf?: Compiled, depth = this.stack.length): string {

@@ -29,6 +29,8 @@ export interface Run {
   readonly context: Context.Context<never>
   /** loop turns that may still run before the fiber must get a turn; shared by nested loops */
   budget: number
+  /** when the fiber must get a turn at the latest; 0: no turn has asked yet */
+  deadline: number
   /** `null`: the fast interpreter runs everything. Otherwise every block with a node goes through `nested` of stepping.ts */
   readonly watch: Watch | null
 }

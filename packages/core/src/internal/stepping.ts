@@ -15,8 +15,22 @@ import type { Compiled, Exec, Rec, Run } from "./node.ts"
 import type { Listener } from "./progress.ts"
 import { picker } from "./state.ts"
 
-/** Steps of the machine until the fiber gets a turn. */
-const BUDGET = 512
+/** Turns of loops until the fiber gets a turn. */
+export const BUDGET = 512
+/** Milliseconds until it gets one, where turns are slow. */
+const SLICE = 4
+/** Counts a turn of a loop. True: the fiber must get a turn now, or the run could not be interrupted. */
+export const spent = (run: Run): boolean => {
+  if (--run.budget >= 0) {
+    if ((run.budget & 7) !== 0) return false
+    const now = performance.now()
+    if (run.deadline === 0) run.deadline = now + SLICE
+    if (now < run.deadline) return false
+  }
+  run.budget = BUDGET
+  run.deadline = 0
+  return true
+}
 
 /** Asked after every leaf and every iteration: leave here (`true`), go on (`false`), or do this first and then either. */
 export type Hook = (machine: Machine) => boolean | Effect.Effect<boolean, any, any>
@@ -26,6 +40,9 @@ export interface Observer {
   readonly listener: Listener | null
 }
 type Any = Effect.Effect<any, any, any>
+
+/** There may be loops in it. */
+export const hasIterations = (block: Compiled): boolean => block.blocks.length > 0 || block.wrapper !== undefined
 
 /** The run of a block inside the block that `run` is of. */
 export const inside = (run: Run, segment: string): Run =>
@@ -42,7 +59,7 @@ export const drive = (m: Machine, run: Run, observer: Observer): Effect.Effect<"
     let rest: (() => Any) | null = null
 
     const watch = (of: Compiled, leafRun: Run): Run =>
-      listener === null || of.blocks.length === 0
+      listener === null || !hasIterations(of)
         ? leafRun
         : { ...leafRun, watch: { path: joinPath(m.prefix, m.path(of)), emit: listener } }
     const runLeaf = (): Any | null => {
@@ -64,7 +81,7 @@ export const drive = (m: Machine, run: Run, observer: Observer): Effect.Effect<"
       return listener(m.event())
     }
     const turn = (): Any => {
-      for (let budget = BUDGET; budget > 0; budget--) {
+      while (!spent(run)) {
         phase = "moving"
         const next = m.advance()
         if (next === "done") {
