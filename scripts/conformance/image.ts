@@ -1,187 +1,113 @@
-/** Golden cases of the topic "image": 8-bit results and float results must be equal, bit for bit. */
+/** Image processing: 8-bit and float results must be diffusers' (and Pillow's), bit for bit. */
 import type * as Image from "@effect-blocks/ops/Image"
 import * as ImageProcessor from "@effect-blocks/ops/ImageProcessor"
 import * as Tensor from "@effect-blocks/ops/Tensor"
 import * as Result from "effect/Result"
-import type { Outcome, ReadTensor, Reference } from "./rng.ts"
+import { type Case, differenceOf, type Golden, type Reference } from "./golden.ts"
+import { type Check, type Outcome, outcome, type Topic } from "./topic.ts"
 
-interface Document {
-  readonly inputs: Readonly<Record<string, { readonly pixels: Reference }>>
+/** what a case asks of `preprocess`, from diffusers' keywords */
+const preprocessOptions = (testCase: Case): ImageProcessor.PreprocessOptions => {
+  const { call = {}, kwargs = {} } = testCase
+  return {
+    width: call.width ?? testCase["width"],
+    height: call.height ?? testCase["height"],
+    mode: call.resize_mode,
+    crop: call.crops_coords,
+    factor: kwargs.vae_scale_factor,
+    latentChannels: kwargs.vae_latent_channels,
+    filter: kwargs.resample,
+    resize: kwargs.do_resize,
+    normalize: kwargs.do_normalize,
+    binarize: kwargs.do_binarize,
+    channels: kwargs.do_convert_rgb ? "rgb" : kwargs.do_convert_grayscale ? "gray" : "native"
+  }
 }
 
-interface Call {
-  readonly height?: number
-  readonly width?: number
-  readonly resize_mode?: ImageProcessor.ResizeMode
-  readonly crops_coords?: Image.Box
-}
+const sizeOf = ({ shape }: Reference) => ({ width: shape.at(-1) ?? 0, height: shape.at(-2) ?? 0 })
 
-interface Arguments {
-  readonly vae_scale_factor?: number
-  readonly vae_latent_channels?: number
-  readonly resample?: Image.Filter
-  readonly do_resize?: boolean
-  readonly do_normalize?: boolean
-  readonly do_binarize?: boolean
-  readonly do_convert_rgb?: boolean
-  readonly do_convert_grayscale?: boolean
-}
-
-interface Case {
-  readonly kind: string
-  readonly image?: string
-  readonly mask?: string
-  readonly resample?: Image.Filter
-  readonly resize_mode?: ImageProcessor.ResizeMode
-  readonly width?: number
-  readonly height?: number
-  readonly pad?: number
-  readonly box?: ReadonlyArray<number>
-  readonly blur_factor?: number
-  readonly crop_coords?: Image.Box | null
-  readonly kwargs?: Arguments
-  readonly call?: Call
-  readonly do_denormalize?: ReadonlyArray<boolean>
-  readonly input?: Reference
-  readonly new_image?: Reference
-  readonly pixels?: Reference
-  readonly tensor?: Reference
-  readonly luma?: Reference
-  readonly pt?: Reference
-  readonly np?: Reference
-  readonly pil?: Reference
-  readonly full?: Reference
-  readonly small?: Reference
-  readonly error?: unknown
-}
-
-const options = ({ call = {}, kwargs = {} }: Case): ImageProcessor.PreprocessOptions => ({
-  width: call.width,
-  height: call.height,
-  mode: call.resize_mode,
-  crop: call.crops_coords,
-  factor: kwargs.vae_scale_factor,
-  latentChannels: kwargs.vae_latent_channels,
-  filter: kwargs.resample,
-  resize: kwargs.do_resize,
-  normalize: kwargs.do_normalize,
-  binarize: kwargs.do_binarize,
-  channels: kwargs.do_convert_rgb === true ? "rgb" : kwargs.do_convert_grayscale === true ? "gray" : "native"
-})
-
-const isUint8 = (tensor: Tensor.Tensor): tensor is Tensor.Tensor<"uint8"> => tensor.dtype === "uint8"
-const isFloat32 = (tensor: Tensor.Tensor): tensor is Tensor.Tensor<"float32"> => tensor.dtype === "float32"
-
-/** Kinds that need a scheduler are not for this function: see `schedule.ts`. */
-export const handles = (golden: { readonly kind: string }): boolean => golden.kind !== "get_timesteps"
-
-export const runCase = (doc: Document, golden: Case, readTensor: ReadTensor): Outcome => {
-  let difference = 0
-  let where: string | undefined
-  const compare = (label: string, got: Tensor.Tensor, expected: Reference | undefined): void => {
-    if (expected === undefined) return
-    const want = readTensor(expected)
-    if (Tensor.sizeOf(want.shape) !== got.data.length) {
-      difference = Infinity
-      where ??= `${label}: ${got}, expected ${want}`
-      return
+const compareCase = (golden: Golden, testCase: Case, compare: (place: string, got: Tensor.Tensor) => void): void => {
+  const pixels = (reference: Reference): Image.Image =>
+    Tensor.make("uint8", reference.shape, golden.values({ ...reference, dtype: "u8" }))
+  const named = (name: string): Image.Image => pixels(golden.document["inputs"][name].pixels)
+  const { height, kind, width } = testCase
+  switch (kind) {
+    case "resize": {
+      const options = { width, height, filter: testCase["resample"], mode: testCase["resize_mode"] }
+      return compare("pixels", Result.getOrThrow(ImageProcessor.resize(named(testCase["image"]), options)))
     }
-    for (let i = 0; i < got.data.length; i++) {
-      const x = Number(got.data[i])
-      const y = Number(want.data[i])
-      if (x === y || (Number.isNaN(x) && Number.isNaN(y))) continue
-      difference = Math.max(difference, Math.abs(x - y))
-      where ??= `${label}[${i}]: ${x}, expected ${y}`
+    case "preprocess_image":
+    case "preprocess_mask":
+    case "preprocess_mask_from_rgb": {
+      const picture = named(testCase["image"] ?? testCase["mask"])
+      compare("tensor", Result.getOrThrow(ImageProcessor.preprocess(picture, preprocessOptions(testCase))))
+      if (testCase["luma"] === undefined) return
+      const gray = ImageProcessor.preprocess(picture, { channels: "gray", resize: false, normalize: false })
+      const [luma] = Result.getOrThrow(
+        Result.flatMap(gray, (tensor) => ImageProcessor.postprocess(tensor, { denormalize: false }))
+      )
+      return compare("luma", luma ?? picture)
     }
-  }
-  const pixels = (reference: Reference | undefined): Image.Image => {
-    const tensor = reference === undefined ? undefined : readTensor(reference)
-    if (tensor === undefined || !isUint8(tensor)) throw new Error(`no 8-bit picture in case '${golden.kind}'`)
-    return tensor
-  }
-  const floats = (reference: Reference | undefined): Tensor.Tensor<"float32"> => {
-    const tensor = reference === undefined ? undefined : readTensor(reference)
-    if (tensor === undefined || !isFloat32(tensor)) throw new Error(`no float tensor in case '${golden.kind}'`)
-    return tensor
-  }
-  const picture = () => pixels(doc.inputs[golden.image ?? golden.mask ?? ""]?.pixels)
-  const mask = () => pixels(doc.inputs[golden.mask ?? ""]?.pixels)
-  const { height = 0, width = 0 } = golden
-
-  const run = (): void => {
-    switch (golden.kind) {
-      case "resize": {
-        const resizing = { width, height, filter: golden.resample, mode: golden.resize_mode }
-        return compare("pixels", Result.getOrThrow(ImageProcessor.resize(picture(), resizing)), golden.pixels)
-      }
-      case "preprocess_image":
-      case "preprocess_mask":
-      case "preprocess_mask_from_rgb": {
-        compare("tensor", Result.getOrThrow(ImageProcessor.preprocess(picture(), options(golden))), golden.tensor)
-        const gray = ImageProcessor.preprocess(picture(), { channels: "gray", resize: false, normalize: false })
-        const luma = Result.getOrThrow(
-          Result.flatMap(gray, (x) => ImageProcessor.postprocess(x, { denormalize: false }))
-        )
-        for (const image of luma) compare("luma", image, golden.luma)
-        return
-      }
-      case "preprocess_tensor": {
-        const size = { ...options(golden), width, height }
-        return compare(
-          "tensor",
-          Result.getOrThrow(ImageProcessor.preprocess(floats(golden.input), size)),
-          golden.tensor
-        )
-      }
-      case "postprocess":
-      case "postprocess_conditional": {
-        const denormalize = golden.do_denormalize ?? golden.kwargs?.do_normalize ?? true
-        const pt = Result.getOrThrow(ImageProcessor.denormalize(floats(golden.input), denormalize))
-        compare("pt", pt, golden.pt)
-        compare("np", Result.getOrThrow(ImageProcessor.channelsLast(pt)), golden.np)
-        const images = Result.getOrThrow(ImageProcessor.postprocess(floats(golden.input), { denormalize }))
-        return compare("pil", Tensor.stack(images), golden.pil)
-      }
-      case "crop_region": {
-        const box = Result.getOrThrow(ImageProcessor.cropRegion(mask(), { width, height, padding: golden.pad }))
-        if (String(box) !== String(golden.box)) {
-          difference = Math.max(...box.map((edge, i) => Math.abs(edge - (golden.box?.[i] ?? Infinity))))
-          where = `box: [${box}], expected [${golden.box}]`
-        }
-        return
-      }
-      case "blur":
-        return compare("pixels", Result.getOrThrow(ImageProcessor.blur(mask(), golden.blur_factor)), golden.pixels)
-      case "apply_overlay": {
-        const overlay = ImageProcessor.applyOverlay({
-          mask: mask(),
-          original: pixels(doc.inputs[golden.image ?? ""]?.pixels),
-          image: pixels(golden.new_image),
-          box: golden.crop_coords ?? undefined
-        })
-        return compare("pixels", Result.getOrThrow(overlay), golden.pixels)
-      }
-      case "mask_to_latent_size": {
-        const full = floats(golden.full)
-        const size = { width: full.shape[3] ?? 0, height: full.shape[2] ?? 0 }
-        const prepared = Result.getOrThrow(ImageProcessor.preprocessMask(mask(), size))
-        compare("full", prepared, golden.full)
-        const small = golden.small?.shape ?? []
-        const target = { width: small[3] ?? 0, height: small[2] ?? 0 }
-        return compare("small", Result.getOrThrow(ImageProcessor.interpolateNearest(prepared, target)), golden.small)
-      }
-      default:
-        difference = Infinity
-        where = `unknown kind '${golden.kind}'`
+    case "preprocess_tensor": {
+      const input = golden.float32(testCase["input"])
+      return compare("tensor", Result.getOrThrow(ImageProcessor.preprocess(input, preprocessOptions(testCase))))
     }
+    case "postprocess":
+    case "postprocess_conditional": {
+      const input = golden.float32(testCase["input"])
+      const denormalize = testCase["do_denormalize"] ?? testCase["kwargs"]?.do_normalize
+      const pt = Result.getOrThrow(ImageProcessor.denormalize(input, denormalize))
+      compare("pt", pt)
+      compare("np", Result.getOrThrow(ImageProcessor.channelsLast(pt)))
+      return compare("pil", Tensor.stack(Result.getOrThrow(ImageProcessor.postprocess(input, { denormalize }))))
+    }
+    case "crop_region": {
+      const size = { width, height, padding: testCase["pad"] }
+      const box = Result.getOrThrow(ImageProcessor.cropRegion(named(testCase["mask"]), size))
+      return compare("box", Tensor.fromArray("int32", [4], box))
+    }
+    case "blur":
+      return compare("pixels", Result.getOrThrow(ImageProcessor.blur(named(testCase["mask"]), testCase["blur_factor"])))
+    case "apply_overlay": {
+      const overlay = ImageProcessor.applyOverlay({
+        mask: named(testCase["mask"]),
+        original: named(testCase["image"]),
+        image: pixels(testCase["new_image"]),
+        box: testCase["crop_coords"] ?? undefined
+      })
+      return compare("pixels", Result.getOrThrow(overlay))
+    }
+    case "mask_to_latent_size": {
+      const full = ImageProcessor.preprocessMask(named(testCase["mask"]), sizeOf(testCase["full"]))
+      compare("full", Result.getOrThrow(full))
+      const small = Result.flatMap(full, (mask) => ImageProcessor.interpolateNearest(mask, sizeOf(testCase["small"])))
+      return compare("small", Result.getOrThrow(small))
+    }
+    default:
+      throw new Error(`unknown kind '${kind}'`)
   }
+}
 
+export const runCase = (golden: Golden, testCase: Case): Outcome => {
+  const checks: Array<Check> = []
+  const expectsError = testCase["error"] !== undefined
   try {
-    run()
-    if (golden.error !== undefined) return { ok: false, difference: Infinity, where: "expected an error" }
+    compareCase(golden, testCase, (place, got) => {
+      const expected: Reference | ReadonlyArray<number> | undefined = testCase[place]
+      if (expected === undefined) return
+      const want: ReadonlyArray<number> = "offset" in expected ? Array.from(golden.values(expected), Number) : expected
+      checks.push({ place, limit: 0, difference: differenceOf(Tensor.toArray(got).map(Number), want) })
+    })
   } catch (error) {
-    if (golden.error === undefined) return { ok: false, difference: Infinity, where: String(error) }
-    return { ok: true, difference: 0 }
+    return outcome([], expectsError ? [] : [error instanceof Error ? error.message : String(error)])
   }
-  return where === undefined ? { ok: true, difference } : { ok: false, difference, where }
+  return expectsError ? outcome([], [`should fail: ${testCase["error"].message}`]) : outcome(checks)
+}
+
+export const topic: Topic = {
+  name: "image",
+  runCase: async (golden, testCase) =>
+    testCase["kind"] === "get_timesteps"
+      ? (await import("./timesteps.ts")).runCase(testCase)
+      : runCase(golden, testCase)
 }

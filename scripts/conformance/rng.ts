@@ -1,135 +1,64 @@
-/** Golden cases of the topic "rng": every value must be bit for bit what torch drew. */
+/** Random numbers: every value must be, bit for bit, what torch drew. */
 import * as Rng from "@effect-blocks/ops/Rng"
 import * as Tensor from "@effect-blocks/ops/Tensor"
+import { type Case, differenceOf, type Golden, type Reference } from "./golden.ts"
+import { type Check, type Outcome, outcome, type Topic } from "./topic.ts"
 
-/** A tensor's place in the binary file beside the JSON. */
-export interface Reference {
-  readonly offset: number
-  readonly shape: ReadonlyArray<number>
-  readonly dtype: string
-}
+/** what a case expects: numbers in the JSON, or a place in the binary file */
+type Expected = ReadonlyArray<number> | Reference
 
-export type ReadTensor = (reference: Reference) => Tensor.Tensor
+const isReference = (expected: Expected): expected is Reference => !Array.isArray(expected)
 
-export interface Outcome {
-  readonly ok: boolean
-  /** the largest absolute difference of a value */
-  readonly difference: number
-  readonly where?: string
-}
-
-interface Step {
-  readonly op: string
-  readonly n: number
-  readonly low?: number
-  readonly high?: number
-  readonly values: Reference | ReadonlyArray<number>
-}
-
-interface Case {
-  readonly kind: string
-  readonly seed: string
-  readonly shape?: ReadonlyArray<number>
-  readonly low?: number
-  readonly high?: number
-  readonly n?: number
-  readonly sizes?: ReadonlyArray<number>
-  readonly seeds?: ReadonlyArray<string>
-  readonly steps?: ReadonlyArray<Step>
-  readonly values?: Reference | ReadonlyArray<number> | ReadonlyArray<Reference>
-}
-
-const isReference = (u: unknown): u is Reference => typeof u === "object" && u !== null && "offset" in u
-
-type Expected = Case["values"] | Step["values"]
-
-export const runCase = (_doc: unknown, golden: Case, readTensor: ReadTensor): Outcome => {
-  let difference = 0
-  let where: string | undefined
-  const compare = (label: string, got: Tensor.Tensor, expected: Expected): void => {
-    const values = isReference(expected) ? readTensor(expected).data : (expected ?? [])
-    if (values.length !== got.data.length) {
-      difference = Infinity
-      where ??= `${label}: ${got.data.length} values, expected ${values.length}`
-      return
-    }
-    for (let i = 0; i < values.length; i++) {
-      const x = Number(got.data[i])
-      const y = Number(values[i])
-      if (Object.is(x, y)) continue
-      difference = Math.max(difference, Math.abs(x - y))
-      where ??= `${label}[${i}]: ${x}, expected ${y}`
-    }
-  }
-  const widened = (tensor: Tensor.Tensor<Rng.FloatDType>) => Tensor.cast(tensor, "float32")
-  const shape = golden.shape ?? []
-  const rng = Rng.make(golden.seed)
-  switch (golden.kind) {
+/** one draw by its name in the golden data */
+const draw = (rng: Rng.Rng, kind: string, fields: Case): Rng.Drawn<Tensor.Tensor> => {
+  const shape: ReadonlyArray<number> = fields["shape"] ?? [fields["n"]]
+  switch (kind) {
     case "randn":
-      compare("values", Rng.normal(rng, shape)[0], golden.values)
-      break
-    case "rand":
-      compare("values", Rng.uniform(rng, shape)[0], golden.values)
-      break
+      return Rng.normal(rng, shape)
     case "randn_float64":
-      compare("values", Rng.normal(rng, shape, "float64")[0], golden.values)
-      break
-    case "rand_float64":
-      compare("values", Rng.uniform(rng, shape, "float64")[0], golden.values)
-      break
+      return Rng.normal(rng, shape, "float64")
     case "randn_float16":
-      compare("values", widened(Rng.normal(rng, shape, "float16")[0]), golden.values)
-      break
+      return Rng.normal(rng, shape, "float16")
     case "randn_bfloat16":
-      compare("values", widened(Rng.normal(rng, shape, "bfloat16")[0]), golden.values)
-      break
+      return Rng.normal(rng, shape, "bfloat16")
+    case "rand":
+      return Rng.uniform(rng, shape)
+    case "rand_float64":
+      return Rng.uniform(rng, shape, "float64")
     case "randint":
-      compare("values", Rng.integers(rng, golden.low ?? 0, golden.high ?? 0, shape)[0], golden.values)
-      break
+      return Rng.integers(rng, fields["low"], fields["high"], shape)
     case "randperm":
-      compare("values", Rng.permutation(rng, golden.n ?? 0)[0], golden.values)
-      break
-    case "randn_tensor_generator_list": {
-      const rngs = (golden.seeds ?? []).map((seed) => Rng.make(seed))
-      compare("values", Rng.normalBatch(rngs, shape)[0], golden.values)
-      break
-    }
-    case "randn_sequence": {
-      let state = rng
-      for (const [i, n] of (golden.sizes ?? []).entries()) {
-        const [tensor, after] = Rng.normal(state, [n])
-        const expected = golden.values
-        compare(`values[${i}]`, tensor, Array.isArray(expected) ? expected[i] : expected)
-        state = after
-      }
-      break
-    }
-    case "mixed_sequence": {
-      let state = rng
-      for (const [i, step] of (golden.steps ?? []).entries()) {
-        const [tensor, after] = drawStep(state, step)
-        compare(`steps[${i}] (${step.op})`, tensor, step.values)
-        state = after
-      }
-      break
-    }
+      return Rng.permutation(rng, fields["n"])
     default:
-      return { ok: false, difference: Infinity, where: `unknown kind '${golden.kind}'` }
+      throw new Error(`unknown kind '${kind}'`)
   }
-  return where === undefined ? { ok: true, difference } : { ok: false, difference, where }
 }
 
-const drawStep = (rng: Rng.Rng, step: Step): Rng.Drawn<Tensor.Tensor> => {
-  switch (step.op) {
-    case "randn":
-      return Rng.normal(rng, [step.n])
-    case "rand":
-      return Rng.uniform(rng, [step.n])
-    case "randint":
-      return Rng.integers(rng, step.low ?? 0, step.high ?? 0, [step.n])
-    case "randperm":
-      return Rng.permutation(rng, step.n)
-    default:
-      throw new Error(`unknown operation '${step.op}'`)
+export const runCase = (golden: Golden, testCase: Case): Outcome => {
+  const checks: Array<Check> = []
+  const compare = (place: string, got: Tensor.Tensor, expected: Expected): void => {
+    const want = isReference(expected) ? Array.from<number | bigint>(golden.values(expected)) : expected
+    const difference = differenceOf(Tensor.toArray(got).map(Number), want.map(Number))
+    checks.push({ place, limit: 0, difference })
   }
+  const { kind, seed, values } = testCase
+  if (kind === "randn_tensor_generator_list") {
+    const rngs = testCase["seeds"].map((seed: string) => Rng.make(seed))
+    compare("values", Rng.normalBatch(rngs, testCase["shape"])[0], values)
+    return outcome(checks)
+  }
+  let rng = Rng.make(seed)
+  const next = (place: string, kind: string, fields: Case, expected: Expected): void => {
+    const [tensor, after] = draw(rng, kind, fields)
+    compare(place, tensor, expected)
+    rng = after
+  }
+  if (kind === "randn_sequence") {
+    for (const [i, n] of testCase["sizes"].entries()) next(`draw ${i}`, "randn", { n }, values[i])
+  } else if (kind === "mixed_sequence") {
+    for (const [i, step] of testCase["steps"].entries()) next(`draw ${i} (${step.op})`, step.op, step, step.values)
+  } else next("values", kind, testCase, values)
+  return outcome(checks)
 }
+
+export const topic: Topic = { name: "rng", runCase }
