@@ -119,7 +119,10 @@ export const choiceFields = (branches: ReadonlyArray<{ readonly inputs: Fields; 
   const inputs = record(), outputs = record()
   const all = (side: "inputs" | "outputs", k: string) => !skippable && branches.every((b) => has(b[side], k) && !isOptional(b[side][k]!))
   for (const b of branches) {
-    for (const k of Object.keys(b.inputs)) inputs[k] ??= all("inputs", k) ? b.inputs[k] : perhaps(b.inputs[k])
+    for (const k of Object.keys(b.inputs)) {
+      // a branch that only looks whether it is there must not hide one that reads it
+      if (!has(inputs, k) || inputs[k] === Trigger) inputs[k] = all("inputs", k) ? b.inputs[k] : perhaps(b.inputs[k])
+    }
     for (const k of Object.keys(b.outputs)) {
       const sure = all("outputs", k)
       outputs[k] = has(outputs, k) ? either(outputs[k], b.outputs[k], !sure) : sure ? b.outputs[k] : perhaps(b.outputs[k])

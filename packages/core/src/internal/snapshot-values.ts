@@ -16,7 +16,8 @@ const members = (s: any): ReadonlyArray<any> => {
   const union = inner.ast._tag === "Union" && Array.isArray(inner.members) && inner.ast.checks === undefined
   return union && inner.ast.encoding === undefined ? inner.members.flatMap(members) : [s]
 }
-const takesAnything = (s: any): boolean => s === Trigger || ["Unknown", "Any"].includes(bare(s).ast._tag)
+const takesAnything = (s: any): boolean =>
+  bare(s) === bare(Trigger) || bare(s).ast._tag === "Unknown" || bare(s).ast._tag === "Any"
 
 const tables = new WeakMap<Compiled, Schemas>()
 /** The Schemas through which a value of a name may have come: those of its writers, what takes anything last. */
