@@ -1,0 +1,133 @@
+/**
+ * The `effect-blocks` command as an Effect: arguments in, exit code out.
+ *
+ * @module
+ */
+import * as CliConfig from "effect/cli/CliConfig"
+import * as CliOutput from "effect/cli/CliOutput"
+import * as Command from "effect/cli/Command"
+import * as GlobalFlag from "effect/cli/GlobalFlag"
+import * as Cause from "effect/Cause"
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Logger from "effect/Logger"
+import { readFileSync } from "node:fs"
+import { inspect } from "node:util"
+import { generate } from "./commands/generate.ts"
+import { models } from "./commands/models.ts"
+import { exitCodes, fromCause, UsageError } from "./Failure.ts"
+import type { Failure } from "./Failure.ts"
+import { flagOfField } from "./internal/fields.ts"
+
+const root = Command.make("effect-blocks").pipe(
+  Command.withDescription("Pictures from prompts, made on this machine; pipelines described"),
+  Command.withSubcommands([generate, models])
+)
+
+/** The version of this package. */
+const version = (): string => {
+  const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8"))
+  return String(version)
+}
+
+/** ONNX Runtime searches the whole command line when it starts, and overflows the stack from some 16,000 bytes on. */
+const maxBytes = 10_000
+
+/** Fails where the arguments are longer than that; the longest one is named. */
+const checkLength = (args: ReadonlyArray<string>): Effect.Effect<void, UsageError> => {
+  const bytes = args.map((arg) => Buffer.byteLength(arg))
+  if (bytes.reduce((sum, more) => sum + more + 1, 0) <= maxBytes) return Effect.void
+  const longest = bytes.indexOf(Math.max(...bytes))
+  const before = args[longest - 1] ?? ""
+  const inline = /^(--[a-z-]+)=/.exec(args[longest]!)?.[1]
+  const subject = inline ?? (before.startsWith("--") ? before : longest === 1 ? "<prompt>" : "the arguments")
+  return Effect.fail(
+    new UsageError({
+      subject,
+      detail: `is ${bytes[longest]} bytes long, expected at most ${maxBytes} for all arguments together`
+    })
+  )
+}
+
+/** Libraries log; people read lines on standard error. */
+const logger = Logger.make(({ logLevel, message }) => {
+  const text = (Array.isArray(message) ? message : [message])
+    .map((part) => (typeof part === "string" ? part : inspect(part)))
+    .join(" ")
+  process.stderr.write(`${logLevel.toLowerCase()}: ${text}\n`)
+})
+
+/** Standard error gets one line, and with `--json` standard output one object. */
+const report = (failure: Failure, args: ReadonlyArray<string>) =>
+  Effect.gen(function* () {
+    yield* Console.error(`effect-blocks: ${failure.message}`)
+    if (args.includes("--json")) {
+      const { error, exitCode, message, path } = failure
+      yield* Console.log(JSON.stringify({ error: { tag: error, message, path }, exitCode }))
+    }
+    return failure.exitCode
+  })
+
+/** Help goes to standard output where it was asked for; mistakes are told in one line by `report`. */
+const presenter: CliOutput.Presenter = {
+  present: (event) => (event._tag === "InvalidInvocation" ? Effect.void : CliOutput.defaultPresenter.present(event))
+}
+
+const usage = (error: {
+  readonly errors: ReadonlyArray<Error>
+  readonly commandPath: ReadonlyArray<string>
+}): Failure => {
+  const problems = error.errors.map(({ message }) =>
+    message
+      .split(/\s*\n\s*/)
+      .filter((part) => part !== "")
+      .join(" ")
+  )
+  return {
+    error: "UsageError",
+    message:
+      problems.length === 0
+        ? "no command was given"
+        : `${problems.join("; ")} (see ${error.commandPath.join(" ")} --help)`,
+    path: undefined,
+    exitCode: exitCodes.usage
+  }
+}
+
+/**
+ * Runs the command and gives its exit code (see `Failure.exitCodes`); failures are told on standard error, never thrown.
+ *
+ * ```ts
+ * import { main } from "@effect-blocks/cli/Main"
+ * import * as NodeServices from "@effect/platform-node/NodeServices"
+ * import * as Effect from "effect/Effect"
+ * import assert from "node:assert"
+ *
+ * const code = await Effect.runPromise(Effect.provide(main(["models", "--json"]), NodeServices.layer))
+ * assert.equal(code, 0)
+ * ```
+ */
+export const main = (args: ReadonlyArray<string>): Effect.Effect<number, never, Command.Environment> =>
+  checkLength(args).pipe(
+    Effect.andThen(Command.runWith(root, { version: version() })(args)),
+    Effect.provide([
+      Logger.layer([logger]),
+      CliOutput.layerPresenter(presenter),
+      CliConfig.layer({ builtIns: [GlobalFlag.Help, GlobalFlag.Version, GlobalFlag.Completions, GlobalFlag.LogLevel] })
+    ]),
+    Effect.exit,
+    Effect.flatMap(
+      Exit.match({
+        onSuccess: () => Effect.succeed<number>(exitCodes.success),
+        onFailure: (cause) => {
+          const error = Cause.hasInterruptsOnly(cause) ? undefined : Cause.squash(cause)
+          const failure =
+            error instanceof Object && "_tag" in error && error._tag === "ShowHelp" && "errors" in error
+              ? usage(error as unknown as Parameters<typeof usage>[0])
+              : fromCause(cause, flagOfField)
+          return Effect.andThen(Effect.logDebug(cause), report(failure, args))
+        }
+      })
+    )
+  )
