@@ -19,12 +19,35 @@ const run = (name: string) =>
     return Effect.sync(() => child.kill())
   })
 
+const anything = (lines: number) => Array.from({ length: lines }, () => /^/)
+
 /** what each prints; a regular expression where it says how long something took */
 const expected: Readonly<Record<string, ReadonlyArray<string | RegExp>>> = {
   "01-loop": ["LoopWrapper: { x: 20 }", "Loop.count:  { x: 20 }"],
   "02-add-a-block": ["squared: { x: 25 }", "limited: { x: 25 }", "inputs:  numSteps, x, every"],
   "03-nested-loops": ["18 iterations, 4 of the outer loop", "1 8 28 56 70 56 28 8 1"],
-  "04-conditional-in-a-loop": ["6 → 3 → 10 → 5 → 16 → 8 → 4 → 2 → 1"]
+  "04-conditional-in-a-loop": ["6 → 3 → 10 → 5 → 16 → 8 → 4 → 2 → 1"],
+  "05-text-to-image": ["out/red-heart.png: 128 x 128 x 3"],
+  "06-swap-layers": [/^✔ on fakes/, /^✔ on the CPU/, "ℹ tests 2", "ℹ suites 0", "ℹ pass 2", ...anything(5)],
+  "07-custom-block": [
+    "checkComponents → checkInputs → textSize → setGuidance → setTimesteps → encodePrompt → prepareLatents → denoise → mirror → decodeLatents → postprocess",
+    "out/mirrored.png: 128 x 128 x 3"
+  ],
+  "08-previews": [5, 10, 15, 20].flatMap((step) => [`text2image.denoise: step ${step} of 20`, ...anything(8)]),
+  "09-stop-and-resume": [
+    "left in text2image.denoise",
+    "resumed: bit for bit the same",
+    "fork: another picture, out/fork.png"
+  ],
+  "10-voice-activity": ["312 chunks", "speech from 1.5 s to 3.6 s", "speech from 6.3 s to 8.5 s"],
+  "11-http-service": [
+    "200 image/png 128 x 128 x 3",
+    "400 {",
+    /inputs of 'stableDiffusion' do not fit/,
+    /prompt: .*string/,
+    /numInferenceSteps: .*1 and 1000/,
+    "}"
+  ]
 }
 
 describe("examples", () => {
