@@ -21,6 +21,7 @@ const arrays = {
 
 /** A case as it stands in the JSON: each topic knows its own fields. */
 export interface Case {
+  // oxlint-disable-next-line typescript/no-explicit-any -- JSON of as many shapes as there are topics
   readonly [key: string]: any
 }
 
@@ -46,6 +47,7 @@ export const open = (file: string): Golden => {
     const start = raw.byteOffset + reference.offset
     if (reference.offset + length > raw.byteLength)
       throw new RangeError(`${file}: a tensor of ${length} bytes at ${reference.offset} lies outside the binary file`)
+    // oxlint-disable-next-line typescript/no-explicit-any -- which array it is follows from the reference's dtype
     return new array(raw.buffer.slice(start, start + length) as ArrayBuffer) as any
   }
   return {

@@ -1,7 +1,7 @@
 /** Schedulers: tables, one step at a time from the recorded latents, and a free run with our own noise. */
 import * as Result from "effect/Result"
 import * as Rng from "@effect-blocks/ops/Rng"
-import * as Tensor from "@effect-blocks/ops/Tensor"
+import type * as Tensor from "@effect-blocks/ops/Tensor"
 import * as Scheduler from "@effect-blocks/diffusion/Scheduler"
 import { fakeModel } from "./fakeModel.ts"
 import { type Case, type Difference, differenceOf, type Golden, none, number, row } from "./golden.ts"

@@ -11,6 +11,7 @@ import { algorithmOf, applyUpdate, orderAt, updateOf } from "../internal/schedul
 import { exclusiveSigmas, noisePrediction } from "../internal/scheduler/family.ts"
 import { clippedAway, mark } from "../internal/scheduler/lambda.ts"
 import { roundHalfEven } from "../internal/scheduler/numeric.ts"
+import { logTable } from "../internal/scheduler/numpyLog.ts"
 import {
   betaOptions,
   betaSchedule,
@@ -89,7 +90,7 @@ export const fromConfig = define(
     const flow = options.use_flow_sigmas
     const alphas = alphasCumprod(options, true)
     const table = trainingSigmas(alphas)
-    const logs = table.map(Math.log)
+    const logs = logTable(table)
     const roundsTimesteps =
       (options.use_karras_sigmas || options.use_lu_lambdas) && options.beta_schedule !== "squaredcos_cap_v2"
 

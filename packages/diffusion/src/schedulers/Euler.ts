@@ -9,6 +9,7 @@ import { eulerStep, exp, f, like, log } from "../internal/scheduler/arithmetic.t
 import { alphasCumprod, trainingSigmas } from "../internal/scheduler/betas.ts"
 import { churnSettings, exclusiveSigmas, takesChurn } from "../internal/scheduler/family.ts"
 import { linspace32 } from "../internal/scheduler/numeric.ts"
+import { logTable } from "../internal/scheduler/numpyLog.ts"
 import {
   betaOptions,
   betaSchedule,
@@ -27,7 +28,14 @@ import {
   weightsOfAlpha
 } from "../internal/scheduler/prediction.ts"
 import { onlyOne } from "../internal/scheduler/request.ts"
-import { initialSigma, interpolated, isRespaced, respaced, sigmaToTimestep } from "../internal/scheduler/sigmas.ts"
+import {
+  initialSigma,
+  interpolated,
+  isRespaced,
+  respaced,
+  sigmaToTimestep,
+  sigmaToTimestep32
+} from "../internal/scheduler/sigmas.ts"
 import { define, indexOf, planOf } from "../internal/scheduler/solver.ts"
 import { realTimesteps } from "../internal/scheduler/spacing.ts"
 
@@ -78,14 +86,14 @@ export const fromConfig = define(
   (options) => {
     const alphas = alphasCumprod(options, true)
     const table = trainingSigmas(alphas)
-    const logs = table.map(Math.log)
+    const logs = logTable(table)
     const continuous = options.timestep_type === "continuous" && options.prediction_type === "v_prediction"
     const type = options.prediction_type === "original_sample" ? "sample" : options.prediction_type
 
     const levelsOf = (timesteps: ReadonlyArray<number>): ReadonlyArray<number> =>
       options.interpolation_type === "linear"
         ? interpolated(timesteps, table)
-        : Array.from(linspace32(log(table[table.length - 1]!), log(table[0]!), timesteps.length + 1), exp)
+        : Array.from(linspace32(logs[logs.length - 1]!, logs[0]!, timesteps.length + 1), exp)
 
     return {
       accepts: ["timesteps", "sigmas", "sChurn", "sTmin", "sTmax", "sNoise"],
@@ -107,7 +115,7 @@ export const fromConfig = define(
         } else {
           sigmas = request.sigmas.map(f)
           // in float32, as the caller's noise levels are
-          timesteps = sigmas.slice(0, -1).map((sigma) => sigmaToTimestep(sigma, logs, f))
+          timesteps = sigmas.slice(0, -1).map((sigma) => sigmaToTimestep32(sigma, logs))
         }
         const settings = churnSettings(request)
         return planOf({

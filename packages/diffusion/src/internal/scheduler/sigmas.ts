@@ -1,6 +1,9 @@
 /** Noise-level schedules and the way back from a level to a timestep, in float64 as numpy computes them. */
 import { betaQuantile } from "./beta.ts"
 import { interpolate, linspace } from "./numeric.ts"
+import { log32 } from "./numpyLog.ts"
+
+const same = (x: number): number => x
 
 /** Karras et al., arXiv 2206.00364, equation 5. */
 export const karras = (min: number, max: number, n: number, rho = 7): Array<number> => {
@@ -27,12 +30,20 @@ export const lu = (logs: Float32Array, n: number): Array<number> => {
 export const interpolated = (timesteps: ReadonlyArray<number>, table: Float32Array): Array<number> =>
   timesteps.map((t) => interpolate(t, table))
 
-/**
- * The (fractional) training timestep whose noise level is sigma, linear in log sigma. `r` rounds after each operation:
- * numpy stays in float32 where sigma is float32.
- */
-export const sigmaToTimestep = (sigma: number, logs: Float32Array, r: (x: number) => number = (x) => x): number => {
-  const level = r(Math.log(Math.max(sigma, 1e-10)))
+/** The (fractional) training timestep whose noise level is sigma, linear in log sigma. */
+export const sigmaToTimestep = (sigma: number, logs: Float32Array): number => timestepIn(sigma, logs, Math.log, same)
+
+/** The same where sigma is float32: numpy then stays in float32. */
+export const sigmaToTimestep32 = (sigma: number, logs: Float32Array): number =>
+  timestepIn(sigma, logs, log32, Math.fround)
+
+const timestepIn = (
+  sigma: number,
+  logs: Float32Array,
+  log: (x: number) => number,
+  r: (x: number) => number
+): number => {
+  const level = log(Math.max(sigma, 1e-10))
   let count = 0
   let most = 0
   let low = 0 // numpy's argmax of the running count of levels not above: its first maximum
@@ -74,8 +85,6 @@ export const respaced = (
 
 export const isRespaced = (options: RespacingOptions): boolean =>
   options.use_karras_sigmas === true || options.use_exponential_sigmas === true || options.use_beta_sigmas === true
-
-const same = (x: number): number => x
 
 /** The schedule of k-diffusion's family: levels at the timesteps, respaced where configured, which moves the timesteps. */
 export const sigmaSchedule = (

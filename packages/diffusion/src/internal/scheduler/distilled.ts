@@ -1,0 +1,62 @@
+/** The options and timesteps of LCM and TCD: some of those that the distillation was trained on. */
+import * as Schema from "effect/Schema"
+import type { TimestepRequest } from "./model.ts"
+import {
+  betaSchedule,
+  clipOptions,
+  count,
+  flag,
+  oneOf,
+  positive,
+  spacingOptions,
+  stableDiffusionBetas,
+  thresholdOptions
+} from "./options.ts"
+import { onlyOne } from "./request.ts"
+
+export const DistilledOptions = Schema.Struct({
+  ...stableDiffusionBetas,
+  beta_schedule: betaSchedule("scaled_linear"),
+  original_inference_steps: count(50),
+  ...clipOptions(false),
+  ...thresholdOptions,
+  ...spacingOptions("leading"),
+  set_alpha_to_one: flag(true),
+  prediction_type: oneOf(["epsilon", "sample", "v_prediction"], "epsilon"),
+  timestep_scaling: positive(10),
+  rescale_betas_zero_snr: flag(false)
+})
+
+/**
+ * `everyStep`: an explicit `originalInferenceSteps` means all training timesteps (TCD), not that many of them (LCM).
+ * `numInferenceSteps` is the count before `strength` cuts a schedule of one's own.
+ */
+export const distilledTimesteps = (
+  options: (typeof DistilledOptions)["Type"],
+  request: TimestepRequest,
+  everyStep: boolean
+): { readonly timesteps: ReadonlyArray<number>; readonly numInferenceSteps: number } | string => {
+  const train = options.num_train_timesteps
+  const { originalInferenceSteps, strength = 1 } = request
+  const original = originalInferenceSteps ?? options.original_inference_steps
+  const problem = onlyOne(request)
+  if (problem !== undefined) return problem
+  if (original > train) return `originalInferenceSteps (${original}) must not exceed num_train_timesteps (${train})`
+  if (request.timesteps !== undefined) {
+    const own = request.timesteps
+    if (own[0]! >= train) return `timesteps must be below num_train_timesteps (${train})`
+    const kept = Math.min(Math.trunc(own.length * strength), own.length)
+    return { timesteps: own.slice(own.length - kept), numInferenceSteps: own.length }
+  }
+  const steps = request.steps!
+  const ratio = Math.floor(train / original)
+  const trained =
+    everyStep && originalInferenceSteps !== undefined
+      ? Array.from({ length: Math.trunc(train * strength) }, (_, i) => i)
+      : Array.from({ length: Math.trunc(original * strength) }, (_, i) => (i + 1) * ratio - 1)
+  if (steps > original || steps > trained.length)
+    return `steps (${steps}) must not exceed originalInferenceSteps times strength (${original} x ${strength})`
+  const falling = trained.toReversed()
+  const timesteps = Array.from({ length: steps }, (_, i) => falling[Math.floor(i * (falling.length / steps))]!)
+  return { timesteps, numInferenceSteps: steps }
+}

@@ -1,0 +1,76 @@
+/** The schedule of flow matching (Esser et al., arXiv 2403.03206), as FlowMatchEuler and FlowMatchLCM share it. */
+import * as Schema from "effect/Schema"
+import { f } from "./arithmetic.ts"
+import type { TimestepRequest } from "./model.ts"
+import { linspace } from "./numeric.ts"
+import { count, flag, oneOf, option, orNull, positive, respacingOptions } from "./options.ts"
+import { respaced } from "./sigmas.ts"
+
+export const flowMatchOptions = {
+  num_train_timesteps: count(1000),
+  shift: positive(1),
+  use_dynamic_shifting: flag(false),
+  base_shift: option(Schema.NullOr(Schema.Finite), 0.5),
+  max_shift: option(Schema.NullOr(Schema.Finite), 1.15),
+  base_image_seq_len: count(256),
+  max_image_seq_len: count(4096),
+  invert_sigmas: flag(false),
+  shift_terminal: orNull(Schema.Finite),
+  ...respacingOptions,
+  time_shift_type: oneOf(["exponential", "linear"], "exponential")
+}
+const Options = Schema.Struct(flowMatchOptions)
+type Options = typeof Options.Type
+
+type Round = (x: number) => number
+const exact: Round = (x) => x
+
+/** shift * sigma / (1 + (shift - 1) * sigma) */
+export const shifted = (shift: number, sigma: number, r: Round): number =>
+  r(r(r(shift) * sigma) / r(1 + r(r(shift - 1) * sigma)))
+
+/** m / (m + (1 / sigma - 1)) */
+const dynamicallyShifted = (m: number, sigma: number, r: Round): number => r(r(m) / r(r(m) + r(r(1 / sigma) - 1)))
+
+/** Stretches a schedule so that it ends at `terminal`. */
+export const stretched = (sigmas: ReadonlyArray<number>, terminal: number, r: Round): ReadonlyArray<number> => {
+  const factor = r(r(1 - sigmas[sigmas.length - 1]!) / r(1 - terminal))
+  return sigmas.map((sigma) => r(1 - r(r(1 - sigma) / factor)))
+}
+
+/**
+ * Timesteps and levels for a request, or why there are none. `keepsTimesteps`: timesteps that the caller gave are what the
+ * model is told, even where their levels are shifted.
+ */
+export const flowSchedule = (
+  options: Options,
+  request: TimestepRequest,
+  keepsTimesteps = false
+): { readonly timesteps: ReadonlyArray<number>; readonly sigmas: ReadonlyArray<number> } | string => {
+  const { mu, sigmas: ownSigmas, steps, timesteps: ownTimesteps } = request
+  const train = options.num_train_timesteps
+  const dynamic = options.use_dynamic_shifting
+  if (dynamic && mu === undefined) return "use_dynamic_shifting needs mu"
+  const lengths = [steps, ownTimesteps?.length, ownSigmas?.length].filter((length) => length !== undefined)
+  if (new Set(lengths).size > 1) return "steps, sigmas and timesteps must agree in length"
+
+  // float32 where the caller gave the schedule, float64 where it is computed
+  const own = ownSigmas?.map(f) ?? ownTimesteps?.map((t) => f(f(t) / train))
+  const r = own === undefined ? exact : f
+  const extreme = (t: number) => (dynamic ? f(t / train) : shifted(options.shift, f(t / train), f))
+  const even = own ?? linspace(extreme(train) * train, extreme(1) * train, steps!).map((t) => t / train)
+  const m = options.time_shift_type === "exponential" ? Math.exp(mu ?? 0) : (mu ?? 0)
+  // the extremes were shifted already: diffusers shifts them a second time
+  let sigmas: ReadonlyArray<number> = even.map((sigma) =>
+    dynamic ? dynamicallyShifted(m, sigma, r) : shifted(options.shift, sigma, r)
+  )
+  if (options.shift_terminal !== null && options.shift_terminal !== 0)
+    sigmas = stretched(sigmas, options.shift_terminal, r)
+  sigmas = (respaced(options, sigmas[0]!, sigmas[sigmas.length - 1]!, sigmas.length) ?? sigmas).map(f)
+  if (options.invert_sigmas) sigmas = sigmas.map((sigma) => f(1 - sigma))
+  const given = keepsTimesteps && !options.invert_sigmas ? ownTimesteps?.map(f) : undefined
+  return {
+    timesteps: given ?? sigmas.map((sigma) => f(sigma * train)),
+    sigmas: [...sigmas, options.invert_sigmas ? 1 : 0]
+  }
+}

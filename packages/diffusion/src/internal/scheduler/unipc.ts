@@ -1,0 +1,89 @@
+/** The updates of UniPC (arXiv 2302.04867, algorithms 5 to 8): predictor and corrector share their form. */
+import { f, like } from "./arithmetic.ts"
+import type { Mark } from "./lambda.ts"
+import type { Latents } from "./model.ts"
+import { solve32 } from "./solve.ts"
+
+/**
+ * next = keep * x - pull * m0 - scale * (sum of rho_k * (m_k - m0) / r_k); the corrector adds rho * (newest - m0), the
+ * last of the rhos.
+ */
+export interface UniPcUpdate {
+  readonly keep: number
+  readonly pull: number
+  readonly scale: number
+  readonly ratios: ReadonlyArray<number>
+  readonly rhos: ReadonlyArray<number>
+}
+
+export interface UniPcOptions {
+  readonly predict_x0: boolean
+  readonly solver_type: string
+}
+
+/** The update from one level to the next; `at(k)` is the mark k levels on. null: the system is singular. */
+export const updateOf = (
+  options: UniPcOptions,
+  at: (k: number) => Mark,
+  order: number,
+  corrects: boolean
+): UniPcUpdate | null => {
+  const to = at(1)
+  const from = at(0)
+  const h = f(to.lambda - from.lambda)
+  const hh = options.predict_x0 ? -h : h
+  const ratios = Array.from({ length: order - 1 }, (_, i) => f(f(at(-1 - i).lambda - from.lambda) / h))
+  const phi = f(Math.expm1(hh))
+  const scale = options.solver_type === "bh1" ? hh : phi
+  const points = [...ratios, 1]
+
+  const matrix: Array<ReadonlyArray<number>> = []
+  const rhs: Array<number> = []
+  let phiK = f(f(phi / hh) - 1)
+  let factorial = 1
+  for (let i = 1; i <= order; i++) {
+    matrix.push(points.map((point) => f(point ** (i - 1))))
+    rhs.push(f(f(phiK * factorial) / scale))
+    factorial *= i + 1
+    phiK = f(f(phiK / hh) - f(1 / factorial))
+  }
+  const rhos = corrects
+    ? order === 1
+      ? [0.5]
+      : solve32(matrix, rhs)
+    : order <= 2
+      ? [0.5].slice(0, order - 1)
+      : solve32(
+          matrix.slice(0, -1).map((row) => row.slice(0, -1)),
+          rhs.slice(0, -1)
+        )
+  if (rhos === null) return null
+  const outer = options.predict_x0 ? to.alpha : to.sigma
+  const keep = options.predict_x0 ? f(to.sigma / from.sigma) : f(to.alpha / from.alpha)
+  return { keep, pull: f(outer * phi), scale: f(outer * scale), ratios, rhos }
+}
+
+/** `outputs`: newest last; `newest`: the output at the end of the step, for the corrector. */
+export const applyUniPc = (
+  { keep, pull, ratios, rhos, scale }: UniPcUpdate,
+  sample: Latents,
+  outputs: ReadonlyArray<Latents>,
+  newest?: Latents
+): Latents => {
+  const x = sample.data
+  const m0 = outputs[outputs.length - 1]!.data
+  const out = new Float32Array(x.length)
+  ratios.forEach((ratio, k) => {
+    const mk = outputs[outputs.length - 2 - k]!.data
+    const rho = rhos[k]!
+    // torch sums with a matrix product: fused multiply-adds
+    for (let i = 0; i < out.length; i++) out[i] = out[i]! + rho * f(f(mk[i]! - m0[i]!) / ratio)
+  })
+  if (newest !== undefined) {
+    const m = newest.data
+    const rho = rhos[ratios.length]!
+    for (let i = 0; i < out.length; i++) out[i] = out[i]! + f(rho * f(m[i]! - m0[i]!))
+  }
+  for (let i = 0; i < out.length; i++) out[i] = f(f(keep * x[i]!) - f(pull * m0[i]!)) - f(scale * out[i]!)
+  return like(sample, out)
+}

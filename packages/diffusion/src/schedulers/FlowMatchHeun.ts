@@ -1,0 +1,88 @@
+/**
+ * Heun's method for flow matching (Esser et al., arXiv 2403.03206; Karras et al., arXiv 2206.00364): second order, two
+ * model calls a step, with optional churn.
+ *
+ * The class `FlowMatchHeunDiscreteScheduler` of diffusers.
+ */
+import * as Schema from "effect/Schema"
+import { addInto, f, like, mixed, slope } from "../internal/scheduler/arithmetic.ts"
+import { churnSettings, takesChurn } from "../internal/scheduler/family.ts"
+import { shifted } from "../internal/scheduler/flow.ts"
+import { linspace } from "../internal/scheduler/numeric.ts"
+import { count, positive } from "../internal/scheduler/options.ts"
+import { churned, churnedSigma } from "../internal/scheduler/prediction.ts"
+import { doubled } from "../internal/scheduler/sigmas.ts"
+import { define, indexOf, planOf } from "../internal/scheduler/solver.ts"
+
+/** The name in diffusers' `scheduler_config.json`. */
+export const className = "FlowMatchHeunDiscreteScheduler"
+
+/** The options, named as in diffusers' file. */
+export const Options = Schema.Struct({ num_train_timesteps: count(1000), shift: positive(1) })
+
+/**
+ * A flow-matching Heun scheduler. `setTimesteps` takes `steps` and the churn: `sChurn` (default 0, no noise), `sTmin`,
+ * `sTmax`, `sNoise` (default 1).
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert"
+ * import * as Result from "effect/Result"
+ * import * as FlowMatchHeun from "@effect-blocks/diffusion/schedulers/FlowMatchHeun"
+ *
+ * const heun = Result.getOrThrow(FlowMatchHeun.fromConfig())
+ * assert.deepStrictEqual(Result.getOrThrow(heun.setTimesteps({ steps: 2 })).timesteps, [1000, 1, 1])
+ * ```
+ */
+export const fromConfig = define(className, Options, (options) => {
+  const train = options.num_train_timesteps
+  const extreme = (t: number) => shifted(options.shift, f(t / train), f) * train
+  return {
+    accepts: ["sChurn", "sTmin", "sTmax", "sNoise"],
+    trainingTimesteps: train,
+    lookup: "plan",
+    schedule: (request) => {
+      const steps = request.steps!
+      const levels = linspace(extreme(train), extreme(1), steps).map((t) =>
+        f(shifted(options.shift, t / train, (x) => x))
+      )
+      const sigmas = [...doubled(levels), 0]
+      const timesteps = doubled(levels.map((sigma) => f(sigma * train)))
+      const settings = churnSettings(request)
+      return planOf({
+        timesteps,
+        sigmas,
+        order: 2,
+        numInferenceSteps: steps,
+        settings,
+        noise: timesteps.map((_, i) => takesChurn(settings, sigmas[i % 2 === 0 ? i : i - 1]!))
+      })
+    },
+    step: (plan, { history, index }, { modelOutput, noise, sample }) => {
+      // history.half, between the two calls of a step: the sample it began with, and the slope there
+      const { half } = history
+      const [from, to] = half === undefined ? [index, index + 1] : [index - 1, index]
+      const sigma = plan.sigmas[from]!
+      const next = plan.sigmas[to]!
+      const { sChurn, sNoise } = plan.settings
+      const raise = () => churnedSigma(sigma, sChurn!, plan.sigmas.length)
+      const raised = noise === undefined ? sigma : raise()
+      const x = noise === undefined ? sample : churned(sigma, raised, sNoise!, sample, noise)
+      const clean = like(x, mixed(1, x.data, half === undefined ? -sigma : -next, modelOutput.data))
+      const slopes = slope(x.data, clean.data, half === undefined ? raised : next)
+      if (half === undefined) {
+        const end = like(x, addInto(x.data.slice(), f(next - raised), slopes))
+        return { sample: end, predOriginalSample: clean, history: { half: [x, like(x, slopes)] } }
+      }
+      const start = half[0]!.data
+      const first = half[1]!.data
+      const dt = f(next - (plan.noise[from] === true ? raise() : sigma))
+      for (let i = 0; i < slopes.length; i++) slopes[i] = start[i]! + f(f(0.5 * f(first[i]! + slopes[i]!)) * dt)
+      return { sample: like(x, slopes), predOriginalSample: clean }
+    },
+    noiseWeights: (plan, level) => {
+      const sigma = plan.sigmas[indexOf(plan, level)]!
+      return [f(1 - sigma), sigma]
+    }
+  }
+})

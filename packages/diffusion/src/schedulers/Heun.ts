@@ -1,0 +1,101 @@
+/**
+ * Heun's method in sigma (Karras et al., arXiv 2206.00364, algorithm 2): second order, two model calls a step, the last
+ * step one.
+ *
+ * The class `HeunDiscreteScheduler` of diffusers.
+ */
+import * as Schema from "effect/Schema"
+import { addInto, f, like, slope } from "../internal/scheduler/arithmetic.ts"
+import { alphasCumprod, trainingSigmas } from "../internal/scheduler/betas.ts"
+import { exclusiveSigmas } from "../internal/scheduler/family.ts"
+import { logTable } from "../internal/scheduler/numpyLog.ts"
+import {
+  clipOptions,
+  oneOf,
+  respacingOptions,
+  spacingOptions,
+  stableDiffusionBetas
+} from "../internal/scheduler/options.ts"
+import { clipped, cleanFromSigma, scaleBySigma } from "../internal/scheduler/prediction.ts"
+import { onlyOne } from "../internal/scheduler/request.ts"
+import { doubled, initialSigma, isRespaced, sigmaSchedule } from "../internal/scheduler/sigmas.ts"
+import { define, indexOf, planOf } from "../internal/scheduler/solver.ts"
+import { realTimesteps } from "../internal/scheduler/spacing.ts"
+
+/** The name in diffusers' `scheduler_config.json`. */
+export const className = "HeunDiscreteScheduler"
+
+/** The options, named as in diffusers' file; at most one of the three spacings of noise levels. */
+export const Options = Schema.Struct({
+  ...stableDiffusionBetas,
+  beta_schedule: oneOf(["linear", "scaled_linear", "squaredcos_cap_v2", "exp"], "linear"),
+  ...spacingOptions("linspace"),
+  ...respacingOptions,
+  ...clipOptions(false),
+  prediction_type: oneOf(["epsilon", "sample", "v_prediction"], "epsilon")
+})
+
+/**
+ * A Heun scheduler. `setTimesteps` takes `steps` or `timesteps`.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert"
+ * import * as Result from "effect/Result"
+ * import * as Heun from "@effect-blocks/diffusion/schedulers/Heun"
+ *
+ * const heun = Result.getOrThrow(Heun.fromConfig({ timestep_spacing: "leading" }))
+ * assert.deepStrictEqual(Result.getOrThrow(heun.setTimesteps({ steps: 2 })).timesteps, [500, 0, 0])
+ * ```
+ */
+export const fromConfig = define(
+  className,
+  Options,
+  (options) => {
+    const table = trainingSigmas(alphasCumprod(options))
+    const logs = logTable(table)
+    return {
+      accepts: ["timesteps"],
+      trainingTimesteps: options.num_train_timesteps,
+      lookup: "plan",
+      schedule: (request) => {
+        const problem = onlyOne(request)
+        if (problem !== undefined) return problem
+        if (request.timesteps !== undefined && isRespaced(options))
+          return "timesteps do not go with respaced noise levels"
+        const visited = request.timesteps?.map(f) ?? realTimesteps(options, request.steps!)
+        const levels = sigmaSchedule(options, table, logs, visited)
+        const sigmas = [...doubled(levels.sigmas), 0].map(f)
+        return planOf({
+          timesteps: doubled(levels.timesteps).map(f),
+          sigmas,
+          order: 2,
+          numInferenceSteps: levels.timesteps.length,
+          initNoiseSigma: initialSigma(options.timestep_spacing, sigmas)
+        })
+      },
+      scaleModelInput: (plan, { index }, sample) => scaleBySigma(plan.sigmas[index]!, sample),
+      step: (plan, { history, index }, { modelOutput, sample }) => {
+        // history.half, between the two calls of a step: the sample it began with, and the slope there
+        const { half } = history
+        const [from, to] = half === undefined ? [index, index + 1] : [index - 1, index]
+        const sigma = plan.sigmas[from]!
+        const next = plan.sigmas[to]!
+        const here = half === undefined ? sigma : next
+        const clean = clipped(options, cleanFromSigma(options.prediction_type, here, sample, modelOutput))
+        const dt = f(next - sigma)
+        const slopes = slope(sample.data, clean.data, here)
+        if (half === undefined) {
+          const end = like(sample, addInto(sample.data.slice(), dt, slopes))
+          return { sample: end, predOriginalSample: clean, history: { half: [sample, like(sample, slopes)] } }
+        }
+        const start = half[0]!.data
+        const first = half[1]!.data
+        for (let i = 0; i < slopes.length; i++) slopes[i] = start[i]! + f(f(f(first[i]! + slopes[i]!) / 2) * dt)
+        return { sample: like(sample, slopes), predOriginalSample: clean }
+      },
+      noiseWeights: (plan, level) => [1, plan.sigmas[indexOf(plan, level)]!]
+    }
+  },
+  exclusiveSigmas
+)
