@@ -57,7 +57,7 @@ export const pack = (packages: ReadonlyArray<Package>, folder: string): Readonly
     writeFileSync(join(staged(pkg), "package.json"), JSON.stringify(manifest, null, 2) + "\n")
     const report = execFileSync(
       "npm",
-      ["pack", "--json", "--ignore-scripts", "--pack-destination", join(folder, "tarballs")],
+      ["pack", "--json", "--loglevel=error", "--ignore-scripts", "--pack-destination", join(folder, "tarballs")],
       {
         cwd: staged(pkg),
         encoding: "utf8",
@@ -87,7 +87,9 @@ export const entryPoints = ({ files, pkg }: Tarball): ReadonlyArray<string> => {
   const named = keys.flatMap(([key, target]) => (target?.endsWith(".ts") && !key.includes("*") ? [key] : []))
   const closed = keys.flatMap(([key, target]) => (target === null ? [key.replace("*", "")] : []))
   // a module that the bin names is a program, not something to import
-  const programs = new Set(Object.values(pkg.manifest.bin ?? {}).map((file) => file.replace(/^\.\/src\/(.*)\.ts$/, "./$1")))
+  const programs = new Set(
+    Object.values(pkg.manifest.bin ?? {}).map((file) => file.replace(/^\.\/src\/(.*)\.ts$/, "./$1"))
+  )
   const matched = files.flatMap((file) => {
     const path = keys.some(([key]) => key === "./*") ? /^dist\/(.+)\.js$/.exec(file)?.[1] : undefined
     return path === undefined ? [] : [`./${path}`]
