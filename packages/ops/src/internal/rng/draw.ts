@@ -3,6 +3,7 @@ import type { DataOf } from "../../Tensor.ts"
 import * as Tensor from "../../Tensor.ts"
 import * as half from "../tensor/half.ts"
 import { log32, sinCos32 } from "./cephes.ts"
+import { log64, sinCos64 } from "./libm.ts"
 import { Reader, type Block } from "./twister.ts"
 
 export interface State {
@@ -10,6 +11,8 @@ export interface State {
   readonly drawn: number
   readonly spare: number | null
 }
+
+const pair64 = new Float64Array(2)
 
 /** Remembered by value for speed only: a state that went through JSON finds its block by counting. */
 const blocks = new WeakMap<State, Block>()
@@ -35,9 +38,9 @@ export class Source {
     const u1 = this.reader.uniform53()
     const u2 = this.reader.uniform53()
     const radius = Math.sqrt(-2 * Math.log1p(-u2))
-    const theta = 2 * Math.PI * u1
-    this.spare = radius * Math.sin(theta)
-    return radius * Math.cos(theta)
+    sinCos64(2 * Math.PI * u1, pair64)
+    this.spare = radius * pair64[0]!
+    return radius * pair64[1]!
   }
 
   end(): State {
@@ -100,10 +103,10 @@ export const normal64 = (source: Source, out: Float64Array): void => {
     (from, to) => uniform64(source, out, from, to),
     (at) => {
       for (let j = at; j < at + 8; j++) {
-        const radius = Math.sqrt(-2 * Math.log(1 - out[j]!))
-        const theta = 2 * Math.PI * out[j + 8]!
-        out[j] = radius * Math.cos(theta)
-        out[j + 8] = radius * Math.sin(theta)
+        const radius = Math.sqrt(-2 * log64(1 - out[j]!))
+        sinCos64(2 * Math.PI * out[j + 8]!, pair64)
+        out[j] = radius * pair64[1]!
+        out[j + 8] = radius * pair64[0]!
       }
     }
   )
@@ -201,5 +204,16 @@ export const floats = <D extends FloatDType>(
   const tensor = Tensor.zeros(dtype, shape)
   const source = new Source(state)
   kernels[dtype](source, tensor.data)
+  return [tensor, source.end()]
+}
+
+export const int64 = (
+  state: State,
+  shape: ReadonlyArray<number>,
+  fill: (source: Source, out: BigInt64Array) => void
+): readonly [Tensor.Tensor<"int64">, State] => {
+  const tensor = Tensor.zeros("int64", shape)
+  const source = new Source(state)
+  fill(source, tensor.data)
   return [tensor, source.end()]
 }
