@@ -3,7 +3,7 @@
  *
  * Builds and packs each one, looks at the tarballs with publint and attw, unpacks them into an empty folder beside nothing but
  * their declared dependencies, imports every public module with plain node, type-checks a program that uses them all, and
- * runs the command. `--keep` leaves the tarballs in .cache/packages/tarballs.
+ * runs the command. `--keep` leaves the tarballs under .cache.
  */
 import { execFileSync, spawnSync } from "node:child_process"
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
@@ -144,11 +144,13 @@ const contents = (tarball: Tarball) => {
   ])
 }
 
+mkdirSync(join(root, ".cache"), { recursive: true })
+const stage = mkdtempSync(join(root, ".cache", "packages-"))
 const folder = mkdtempSync(join(tmpdir(), "effect-blocks-packages-"))
 try {
   const tarballs = pack(
     packages().filter(({ folder: name }) => only.length === 0 || only.includes(name)),
-    join(root, ".cache", "packages")
+    stage
   )
   for (const { files, path, size } of tarballs) {
     console.log(`${path.slice(path.lastIndexOf("/") + 1)}: ${(size / 1024).toFixed(0)} KiB, ${files.length} files`)
@@ -165,6 +167,6 @@ try {
   failures.push({ where: "build and pack", what: String(error) })
 } finally {
   rmSync(folder, { recursive: true, force: true })
-  if (!options.keep) rmSync(join(root, ".cache", "packages"), { recursive: true, force: true })
+  if (!options.keep) rmSync(stage, { recursive: true, force: true })
 }
 conclude(passed, failures)

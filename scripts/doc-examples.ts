@@ -25,12 +25,14 @@ const { values: options, positionals: only } = parseArgs({
   allowPositionals: true,
   options: { verbose: { type: "boolean", default: false } }
 })
-const cache = join(root, ".cache", "doc-examples")
+mkdirSync(join(root, ".cache"), { recursive: true })
+const cache = mkdtempSync(join(root, ".cache", "doc-examples-"))
+process.on("exit", () => rmSync(cache, { recursive: true, force: true }))
 const where = ({ file, line }: Example) => `${file}:${line}`
 const moduleOf = ({ file, line }: Example) => join(cache, `${file}.${line}.ts`)
-/** `.cache/doc-examples/docs/loops.md.12.ts` back to `docs/loops.md` */
+/** `.cache/doc-examples-x/docs/loops.md.12.ts` back to `docs/loops.md` */
 const toSource = (text: string) =>
-  text.replaceAll(/(?:file:\/\/)?[^\s('"]*\.cache\/doc-examples\/([^\s('"]+?)\.\d+\.ts\b/g, "$1")
+  text.replaceAll(/(?:file:\/\/)?[^\s('"]*\.cache\/doc-examples-\w+\/([^\s('"]+?)\.\d+\.ts\b/g, "$1")
 
 const examples = files("README.md", "docs/**/*.md", "packages/*/README.md", "packages/*/src/**/*.ts")
   .filter((file) => only.length === 0 || only.some((path) => file.startsWith(path.replace(/^\.\//, ""))))
@@ -40,8 +42,6 @@ const outside: Array<string> = []
 
 /** one run of tsc over all of them */
 const check = () => {
-  rmSync(cache, { recursive: true, force: true })
-  mkdirSync(cache, { recursive: true })
   for (const example of examples) {
     mkdirSync(dirname(moduleOf(example)), { recursive: true })
     writeFileSync(moduleOf(example), "\n".repeat(example.line - 1) + example.code + "\n")
