@@ -3,13 +3,13 @@
  *
  * @module
  */
-import { Progress } from "@effect-blocks/core/Combinator"
 import * as Pipeline from "@effect-blocks/core/Pipeline"
 import * as Fields from "@effect-blocks/diffusion/Fields"
 import * as StableDiffusion from "@effect-blocks/diffusion/pipelines/StableDiffusion"
 import * as Repository from "@effect-blocks/diffusion/Repository"
 import * as Scheduler from "@effect-blocks/diffusion/Scheduler"
 import * as EmojiDiffusion from "@effect-blocks/emoji-diffusion"
+import { Progress } from "@effect-blocks/loop/Progress"
 import * as ModelStore from "@effect-blocks/ops/ModelStore"
 import type * as Tensor from "@effect-blocks/ops/Tensor"
 import * as Clock from "effect/Clock"
@@ -23,23 +23,30 @@ import * as ProgressBar from "./ProgressBar.ts"
 import { Reporter } from "./Reporter.ts"
 import * as Schedulers from "./Schedulers.ts"
 
-/** What to make. */
+/** One picture to make. */
+export interface Wanted {
+  /** what progress calls it */
+  readonly label: string
+  /** the pipeline's inputs as JSON, without pictures */
+  readonly inputs: Readonly<Record<string, unknown>>
+}
+
+/** What to make, and with what. */
 export interface Request {
   readonly model: ModelFolder
   /** a name of `Schedulers.names`; the model's own when absent */
-  readonly scheduler: string | undefined
-  /** the pipeline's inputs as JSON, without a seed and without pictures */
-  readonly inputs: Readonly<Record<string, unknown>>
-  readonly image: Tensor.Tensor<"uint8"> | undefined
-  readonly maskImage: Tensor.Tensor<"uint8"> | undefined
-  /** one picture each */
-  readonly seeds: ReadonlyArray<number | bigint>
+  readonly scheduler?: string | undefined
+  /** to start from; 8 bits, `[height, width, channels]` */
+  readonly image?: Tensor.Tensor<"uint8"> | undefined
+  /** where to draw in it */
+  readonly maskImage?: Tensor.Tensor<"uint8"> | undefined
+  readonly wanted: ReadonlyArray<Wanted>
 }
 
 /** A finished picture: `[height, width, 3]`. */
 export interface Made {
+  /** of it in `wanted` */
   readonly index: number
-  readonly seed: number | bigint
   readonly picture: Tensor.Tensor<"uint8">
   readonly milliseconds: number
 }
@@ -77,37 +84,46 @@ const listen = (request: Request, label: string) =>
   })
 
 /**
- * Makes the pictures of a request in the order of its seeds and hands each to `use` as soon as it is finished. A picture
- * depends on its own seed only, so each can be made again alone.
+ * Makes the pictures of a request one after the other and hands each to `use` as soon as it is finished. All inputs are
+ * checked before a model is loaded; a picture depends on its own inputs only, so each can be made again alone.
+ *
+ * ```ts
+ * import * as Device from "@effect-blocks/cli/Device"
+ * import * as Generate from "@effect-blocks/cli/Generate"
+ * import * as ModelFolder from "@effect-blocks/cli/ModelFolder"
+ * import { Reporter } from "@effect-blocks/cli/Reporter"
+ * import * as EmojiDiffusion from "@effect-blocks/emoji-diffusion"
+ * import * as Effect from "effect/Effect"
+ * import assert from "node:assert"
+ *
+ * const program = Effect.gen(function* () {
+ *   const model = yield* ModelFolder.inspect(EmojiDiffusion.path, "--model")
+ *   const inputs = { prompt: "red heart", seed: 7, numInferenceSteps: 1, width: 64, height: 64 }
+ *   const sizes: Array<ReadonlyArray<number>> = []
+ *   yield* Generate.forEach({ model, wanted: [{ label: "a heart", inputs }] }, ({ picture }) =>
+ *     Effect.sync(() => void sizes.push(picture.shape))
+ *   )
+ *   assert.deepEqual(sizes, [[64, 64, 3]])
+ * })
+ * await Effect.runPromise(Effect.provide(program, [Device.layer("cpu"), Reporter.layerSilent]))
+ * ```
  */
 export const forEach = <E, R>(request: Request, use: (made: Made) => Effect.Effect<void, E, R>) =>
   Effect.gen(function* () {
-    const { image, inputs, maskImage, seeds } = request
+    const { image, maskImage, wanted } = request
     const pictures = { ...(image === undefined ? {} : { image }), ...(maskImage === undefined ? {} : { maskImage }) }
-    // before anything is loaded
-    const decoded = yield* Effect.forEach(seeds, (seed) =>
-      Pipeline.decodeInputs(StableDiffusion.pipeline, {
-        ...inputs,
-        seed: typeof seed === "bigint" ? String(seed) : seed
-      })
+    const decoded = yield* Effect.forEach(wanted, ({ inputs }) =>
+      Pipeline.decodeInputs(StableDiffusion.pipeline, inputs)
     )
     yield* Effect.gen(function* () {
-      for (const [index, seed] of seeds.entries()) {
-        const label = `${String(inputs["prompt"])}, seed ${seed}${seeds.length > 1 ? ` (${index + 1} of ${seeds.length})` : ""}`
+      for (const [index, { label }] of wanted.entries()) {
         const before = yield* Clock.currentTimeMillis
-        const images = yield* Pipeline.run(
-          StableDiffusion.pipeline,
-          { ...decoded[index]!, ...pictures },
-          {
-            output: "images"
-          }
-        ).pipe(Effect.provideService(Progress, yield* listen(request, label)))
-        yield* use({
-          index,
-          seed,
-          picture: images[0],
-          milliseconds: (yield* Clock.currentTimeMillis) - before
-        })
+        const inputs = { ...decoded[index]!, ...pictures }
+        const images = yield* Pipeline.run(StableDiffusion.pipeline, inputs, { output: "images" }).pipe(
+          Effect.provideService(Progress, yield* listen(request, label))
+        )
+        const milliseconds = (yield* Clock.currentTimeMillis) - before
+        yield* use({ index, picture: images[0], milliseconds })
       }
     }).pipe(Effect.provide(components(request)))
   })

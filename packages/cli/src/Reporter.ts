@@ -47,6 +47,9 @@ export interface Out {
 /** Redrawing more often than this, in milliseconds, shows nothing more. */
 const interval = 50
 
+/** Plain lines are at least this far apart, in milliseconds. */
+const quiet = 2000
+
 const timeOf = ({ done, left, total }: Report): string =>
   left === undefined ? "" : done >= total ? "" : `${ProgressBar.duration(left)} left`
 
@@ -71,40 +74,47 @@ const printable = (text: string): string => text.replace(/[\u0000-\u001f\u007f-\
  * const written: Array<string> = []
  * const program = Effect.gen(function* () {
  *   const reporter = yield* Reporter
- *   yield* reporter.progress({ label: "a heart", done: 10, total: 20, left: 400 })
+ *   yield* reporter.note("drawing a heart")
  *   yield* reporter.done("heart.png")
  * })
  * const out = { write: (text: string) => written.push(text) }
  * await Effect.runPromise(Effect.provide(program, Reporter.layer(out)))
- * assert.deepEqual(written, ["a heart: 10 of 20, 0.4 s left\n", "heart.png\n"])
+ * assert.deepEqual(written, ["drawing a heart\n", "heart.png\n"])
  * ```
  */
 export class Reporter extends Context.Service<Reporter, ReporterShape>()("effect-blocks/cli/Reporter") {
-  /** Plain lines: notes, and progress at each quarter. */
+  /** Plain lines: notes, and progress at each tenth, but none within two seconds of another. */
   static readonly layerPlain = (out: Out): Layer.Layer<Reporter> =>
-    Layer.sync(Reporter, () => {
-      let label: string | undefined
-      let quarter = 0
-      const line = (text: string) => Effect.sync(() => void out.write(`${printable(text)}\n`))
-      return Reporter.of({
-        note: line,
-        progress: (report) => {
-          if (report.label !== label) {
-            label = report.label
-            quarter = 0
+    Layer.effect(
+      Reporter,
+      Effect.gen(function* () {
+        let last = yield* Clock.currentTimeMillis
+        let label: string | undefined
+        let tenth = 0
+        const line = (text: string) =>
+          Effect.map(Clock.currentTimeMillis, (now) => {
+            last = now
+            out.write(`${printable(text)}\n`)
+          })
+        return Reporter.of({
+          note: line,
+          progress: (report) =>
+            Effect.flatMap(Clock.currentTimeMillis, (now) => {
+              const reached = Math.floor((10 * report.done) / report.total)
+              if (report.label === label && reached <= tenth) return Effect.void
+              label = report.label
+              tenth = reached
+              if (now - last < quiet) return Effect.void
+              const left = timeOf(report)
+              return line(`${report.label}: ${report.done} of ${report.total}${left === "" ? "" : `, ${left}`}`)
+            }),
+          done: (text) => {
+            label = undefined
+            return line(text)
           }
-          const now = Math.floor((4 * report.done) / report.total)
-          if (now <= quarter) return Effect.void
-          quarter = now
-          const left = timeOf(report)
-          return line(`${report.label}: ${report.done} of ${report.total}${left === "" ? "" : `, ${left}`}`)
-        },
-        done: (text) => {
-          label = undefined
-          return line(text)
-        }
+        })
       })
-    })
+    )
 
   /** A bar, the time left and the picture, drawn over themselves; the cursor is back when the scope ends. */
   static readonly layerTerminal = (out: Out): Layer.Layer<Reporter> =>

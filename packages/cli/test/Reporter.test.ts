@@ -30,22 +30,28 @@ const screen = (text: string): ReadonlyArray<string> => {
 }
 
 describe("Reporter", () => {
-  it.effect("writes a plain line a quarter where there is no terminal", () => {
+  it.effect("writes a plain line now and then where there is no terminal", () => {
     const { out, written } = recorder()
     return Effect.gen(function* () {
       const reporter = yield* Reporter
       yield* reporter.note("hello")
-      for (let done = 1; done <= 20; done++) yield* reporter.progress(at(done), Effect.die("no preview here"))
+      for (let done = 1; done <= 20; done++) {
+        yield* TestClock.adjust(500)
+        yield* reporter.progress(at(done), Effect.die("no preview here"))
+      }
       yield* reporter.done("heart.png")
-      yield* reporter.progress(at(5))
+      yield* TestClock.adjust(5000)
+      yield* reporter.progress(at(1))
+      yield* reporter.progress(at(20))
       assert.deepEqual(written, [
         "hello\n",
-        "a heart: 5 of 20, 1.5 s left\n",
-        "a heart: 10 of 20, 1.0 s left\n",
-        "a heart: 15 of 20, 0.5 s left\n",
+        "a heart: 4 of 20, 1.6 s left\n",
+        "a heart: 8 of 20, 1.2 s left\n",
+        "a heart: 12 of 20, 0.8 s left\n",
+        "a heart: 16 of 20, 0.4 s left\n",
         "a heart: 20 of 20\n",
         "heart.png\n",
-        "a heart: 5 of 20, 1.5 s left\n"
+        "a heart: 1 of 20, 1.9 s left\n"
       ])
     }).pipe(Effect.provide(Reporter.layer(out)))
   })

@@ -212,17 +212,16 @@ export const generate = Command.make(
       if (from !== undefined && from.model.fingerprint !== chosen.fingerprint) {
         yield* reporter.note(`The picture was made with another version of ${from.model.name}: this one will differ.`)
       }
+      const wanted = seeds.map((seed, index) => ({
+        label: `${prompt}, seed ${seed}${seeds.length > 1 ? ` (${index + 1} of ${seeds.length})` : ""}`,
+        inputs: { ...inputs, seed: typeof seed === "bigint" ? String(seed) : seed }
+      }))
       const pictures: Array<Readonly<Record<string, unknown>>> = []
-      const save = (made: Generate.Made) =>
+      const save = ({ index, milliseconds, picture }: Generate.Made) =>
         Effect.gen(function* () {
-          const path = plan.paths[made.index]!
-          const [height = 0, width = 0] = made.picture.shape
-          const kept = Object.entries({
-            ...inputs,
-            width,
-            height,
-            seed: typeof made.seed === "bigint" ? String(made.seed) : made.seed
-          })
+          const path = plan.paths[index]!
+          const [height = 0, width = 0] = picture.shape
+          const kept = Object.entries({ ...wanted[index]!.inputs, width, height })
           const parameters: Parameters = {
             software: "effect-blocks",
             pipeline: chosen.className,
@@ -238,23 +237,22 @@ export const generate = Command.make(
               ...(mask === undefined ? {} : { maskImage: mask.stored })
             }
           }
-          const bytes = yield* encode(made.picture, path, parameters)
+          const bytes = yield* encode(picture, path, parameters)
           yield* Output.write(path, bytes, { force: plan.force })
-          const line = `${path} (${width}x${height}, seed ${made.seed}, ${duration(made.milliseconds)})`
-          yield* reporter.done(line, Effect.succeed(made.picture))
-          if (!options.json) yield* Console.log(path)
+          const line = `${path} (${width}x${height}, seed ${seeds[index]}, ${duration(milliseconds)})`
+          yield* reporter.done(line, Effect.succeed(picture))
+          if (!options.json && !(process.stdout.isTTY && process.stderr.isTTY)) yield* Console.log(path)
           pictures.push({
             path,
-            seed: parameters.inputs["seed"],
             width,
             height,
             bytes: bytes.length,
-            milliseconds: Math.round(made.milliseconds),
+            milliseconds: Math.round(milliseconds),
             parameters
           })
         })
       yield* Generate.forEach(
-        { model: chosen, scheduler, inputs, image: image?.picture, maskImage: mask?.picture, seeds },
+        { model: chosen, scheduler, image: image?.picture, maskImage: mask?.picture, wanted },
         save
       ).pipe(Effect.provide(Device.layer(options.device)))
       if (options.json) {
