@@ -53,7 +53,9 @@ export interface TextEncoderShape {
  * })
  * ```
  */
-export class TextEncoder extends Context.Service<TextEncoder, TextEncoderShape>()("@effect-blocks/diffusion/TextEncoder") {}
+export class TextEncoder extends Context.Service<TextEncoder, TextEncoderShape>()(
+  "@effect-blocks/diffusion/TextEncoder"
+) {}
 
 /** One call of a UNet. */
 export interface UnetInput {

@@ -48,7 +48,10 @@ export const numImagesPerPrompt = Field.default(Schema.Int.check(between(1, maxB
   description: "Pictures of each prompt"
 })
 /** one generator for all pictures, or one for each of them */
-export const seed = Field.default(Schema.Union([Seed, Schema.Array(Seed).check(Schema.isBetweenLength(1, maxBatch))]), 0).annotateKey({
+export const seed = Field.default(
+  Schema.Union([Seed, Schema.Array(Seed).check(Schema.isBetweenLength(1, maxBatch))]),
+  0
+).annotateKey({
   description: "Where the random numbers start: one seed for all pictures, or a list with one for each"
 })
 /** pixels; the default is the model's own size, or the picture's */
@@ -65,11 +68,13 @@ export const numInferenceSteps = Field.default(Schema.Int.check(between(1, 1000)
 })
 /** how strongly the prompt counts; 1 or less runs the model on half as much */
 export const guidanceScale = Schema.optionalKey(Schema.Finite.check(between(0, 100))).annotateKey({
-  description: "How strongly the prompt counts; up to 1 guidance is off and half the work saved; the guider's own (7.5) if left out"
+  description:
+    "How strongly the prompt counts; up to 1 guidance is off and half the work saved; the guider's own (7.5) if left out"
 })
 /** pulls the guided prediction back to the spread of the conditional one (arXiv 2305.08891, 3.4) */
 export const guidanceRescale = Schema.optionalKey(Schema.Finite.check(between(0, 1))).annotateKey({
-  description: "How far to pull a guided prediction back to the spread of the conditional one; the guider's own (0) if left out"
+  description:
+    "How far to pull a guided prediction back to the spread of the conditional one; the guider's own (0) if left out"
 })
 /** eta of DDIM: 0 is deterministic */
 export const eta = Field.default(Schema.Finite.check(between(0, 1)), 0).annotateKey({

@@ -9,7 +9,6 @@ import { ModelStore } from "@effect-blocks/ops/ModelStore"
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { TextEncoder, Unet, VaeDecoder, VaeEncoder } from "./Components.ts"
 import * as Guider from "./Guider.ts"
@@ -17,6 +16,7 @@ import * as configs from "./internal/configs.ts"
 import * as files from "./internal/files.ts"
 import { unwrap } from "./internal/layers.ts"
 import * as onnx from "./internal/onnxComponents.ts"
+import * as StableDiffusion from "./pipelines/StableDiffusion.ts"
 import { RepositoryError } from "./RepositoryError.ts"
 import * as Scheduler from "./Scheduler.ts"
 import * as Tokenizer from "./Tokenizer.ts"
@@ -41,14 +41,44 @@ export type Components =
   | Scheduler.Scheduler
   | Guider.Guider
 
-const decode = <A>(file: string, schema: Schema.Codec<A, any>, value: unknown): Effect.Effect<A, RepositoryError> =>
-  Effect.mapError(
-    Schema.decodeUnknownEffect(schema)(value),
-    (error) => new RepositoryError({ file, reason: "InvalidConfig", detail: error.message })
-  )
+// ------------------------------------------------------------------ opening
+
+type Family = "stableDiffusion"
+
+/** classes differ in the task too, which a pipeline here reads off its inputs */
+const families: ReadonlyMap<string, Family> = new Map(
+  [
+    "StableDiffusionPipeline",
+    "StableDiffusionImg2ImgPipeline",
+    "StableDiffusionInpaintPipeline",
+    "OnnxStableDiffusionPipeline",
+    "OnnxStableDiffusionImg2ImgPipeline",
+    "OnnxStableDiffusionInpaintPipeline"
+  ].map((name) => [name, "stableDiffusion"])
+)
+
+/** The `_class_name`s of `model_index.json` that have a pipeline here. */
+export const classNames: ReadonlyArray<string> = [...families.keys()]
+
+const familyOf = ({ className }: Repository): Effect.Effect<Family, RepositoryError> => {
+  const family = families.get(className)
+  return family === undefined
+    ? Effect.fail(
+        new RepositoryError({
+          file: indexFile,
+          reason: "UnknownClass",
+          detail: `there is no pipeline for the class '${className}'`,
+          expected: `one of ${classNames.join(", ")}`
+        })
+      )
+    : Effect.succeed(family)
+}
+
+const indexFile = "model_index.json"
 
 /**
- * Opens a folder: its `model_index.json` is read and its pipeline's class recognised. Nothing native is loaded.
+ * Opens a folder: reads its `model_index.json` and the configurations of its components, and checks them. Nothing native
+ * is loaded, and a component that is not there is missed only when its layer is built.
  *
  * ```ts
  * import * as Repository from "@effect-blocks/diffusion/Repository"
@@ -63,21 +93,49 @@ const decode = <A>(file: string, schema: Schema.Codec<A, any>, value: unknown): 
  * assert.equal(nowhere.reason, "Missing")
  * ```
  */
-export const open = (folder: string): Effect.Effect<Repository, RepositoryError> =>
-  Effect.gen(function* () {
-    const path = yield* files.openFolder(folder)
-    const file = "model_index.json"
-    const { _class_name } = yield* Effect.flatMap(files.readJson(path, file), (json) =>
-      decode(file, configs.ModelIndex, json)
-    )
-    return { path, className: _class_name }
-  })
+export const open = Effect.fnUntraced(function* (folder: string): Effect.fn.Return<Repository, RepositoryError> {
+  const path = yield* files.openFolder(folder)
+  const { _class_name: className } = yield* files.readConfig(path, indexFile, configs.ModelIndex)
+  const read = <A>(schema: Schema.Codec<A, unknown>, ...names: ReadonlyArray<string>) =>
+    Effect.forEach(names, (file) => files.optional(files.readConfig(path, file, schema)))
+  yield* Effect.all(
+    [
+      read(configs.Unet, unetConfig),
+      read(configs.Vae, ...vaeConfigs("vae_encoder"), "vae_decoder/config.json"),
+      read(Schema.Record(Schema.String, Schema.Unknown), schedulerConfig, "tokenizer/tokenizer_config.json")
+    ],
+    { concurrency: "unbounded", discard: true }
+  )
+  return { path, className }
+})
 
 type Source = string | Repository
 const opened = (source: Source): Effect.Effect<Repository, RepositoryError> =>
   typeof source === "string" ? open(source) : Effect.succeed(source)
 
+/**
+ * The pipeline of a repository, picked by the `_class_name` of its `model_index.json`.
+ *
+ * ```ts
+ * import * as StableDiffusion from "@effect-blocks/diffusion/pipelines/StableDiffusion"
+ * import * as Repository from "@effect-blocks/diffusion/Repository"
+ * import * as EmojiDiffusion from "@effect-blocks/emoji-diffusion"
+ * import * as Effect from "effect/Effect"
+ * import assert from "node:assert"
+ *
+ * const pipeline = await Effect.runPromise(Repository.pipeline(EmojiDiffusion.path))
+ * assert.equal(pipeline, StableDiffusion.pipeline)
+ * ```
+ */
+export const pipeline = (source: Source): Effect.Effect<typeof StableDiffusion.pipeline, RepositoryError> =>
+  Effect.as(Effect.flatMap(opened(source), familyOf), StableDiffusion.pipeline)
+
 // ------------------------------------------------------------------ one component each
+
+const unetConfig = "unet/config.json"
+const schedulerConfig = "scheduler/scheduler_config.json"
+/** optimum writes a configuration beside each half; plain exports have one for both */
+const vaeConfigs = (half: "vae_encoder" | "vae_decoder") => [`${half}/config.json`, "vae/config.json"] as const
 
 /**
  * The tokenizer of a repository, from `tokenizer.json` or from `vocab.json` and `merges.txt`.
@@ -89,13 +147,16 @@ const opened = (source: Source): Effect.Effect<Repository, RepositoryError> =>
  * import * as Effect from "effect/Effect"
  * import assert from "node:assert"
  *
- * const ids = Effect.map(Tokenizer, (tokenizer) => tokenizer.encode(["red heart"]).inputIds)
+ * const shape = Effect.map(Tokenizer, (tokenizer) => tokenizer.encode(["red heart"]).inputIds.shape)
  * const layer = Repository.layerTokenizer(EmojiDiffusion.path)
- * assert.deepEqual((await Effect.runPromise(Effect.provide(ids, layer))).shape, [1, 32])
+ * assert.deepEqual(await Effect.runPromise(Effect.provide(shape, layer)), [1, 32])
  * ```
  */
 export const layerTokenizer = (source: Source): Layer.Layer<Tokenizer.Tokenizer, RepositoryError> =>
-  Layer.effect(Tokenizer.Tokenizer, Effect.flatMap(opened(source), ({ path }) => tokenizer(path, "tokenizer")))
+  Layer.effect(
+    Tokenizer.Tokenizer,
+    Effect.flatMap(opened(source), ({ path }) => tokenizer(path, "tokenizer"))
+  )
 
 const tokenizer = Effect.fnUntraced(function* (path: string, folder: string) {
   const json = (name: string) => files.optional(files.readJson(path, `${folder}/${name}`))
@@ -111,8 +172,19 @@ const tokenizer = Effect.fnUntraced(function* (path: string, folder: string) {
 })
 
 /**
- * The scheduler of a repository, from `scheduler/scheduler_config.json`. To take another one, leave this layer out and
- * use `Scheduler.layer`.
+ * The scheduler of a repository, from `scheduler/scheduler_config.json`.
+ *
+ * ```ts
+ * import * as Repository from "@effect-blocks/diffusion/Repository"
+ * import { Scheduler } from "@effect-blocks/diffusion/Scheduler"
+ * import * as EmojiDiffusion from "@effect-blocks/emoji-diffusion"
+ * import * as Effect from "effect/Effect"
+ * import assert from "node:assert"
+ *
+ * const name = Effect.map(Scheduler, ({ className }) => className)
+ * const layer = Repository.layerScheduler(EmojiDiffusion.path)
+ * assert.equal(await Effect.runPromise(Effect.provide(name, layer)), "DDIMScheduler")
+ * ```
  */
 export const layerScheduler = (
   source: Source
@@ -121,69 +193,68 @@ export const layerScheduler = (
     Scheduler.Scheduler,
     Effect.gen(function* () {
       const { path } = yield* opened(source)
-      const text = yield* files.readText(path, "scheduler/scheduler_config.json")
-      return yield* Effect.fromResult(Result.flatMap(Scheduler.parseConfig(text), Scheduler.fromConfig))
+      const config = yield* files.readConfig(path, schedulerConfig, Schema.Record(Schema.String, Schema.Unknown))
+      return yield* Effect.fromResult(Scheduler.fromConfig(config))
     })
   )
 
-type Make<Shape> = (
-  store: ModelStore["Service"],
-  repository: Repository
-) => Effect.Effect<Shape, RepositoryError>
-
-const component = <Identifier, Shape>(
+/** a component over an ONNX file, with the first of these JSON files that is there */
+const component = <Identifier, Shape, Config>(
   service: Context.Key<Identifier, Shape>,
   source: Source,
-  make: Make<Shape>
+  schema: Schema.Codec<Config, unknown>,
+  names: ReadonlyArray<string>,
+  make: (store: ModelStore["Service"], path: string, config: Config) => Effect.Effect<Shape, RepositoryError>
 ): Layer.Layer<Identifier, RepositoryError, ModelStore> =>
   Layer.effect(
     service,
-    Effect.flatMap(ModelStore, (store) => Effect.flatMap(opened(source), (repository) => make(store, repository)))
-  )
-
-/** the first of these files that exists */
-const config = <A>(
-  path: string,
-  schema: Schema.Codec<A, any>,
-  names: readonly [string, ...ReadonlyArray<string>]
-): Effect.Effect<A, RepositoryError> =>
-  Effect.gen(function* () {
-    for (const name of names) {
-      const json = yield* files.optional(files.readJson(path, name))
-      if (json !== undefined) return yield* decode(name, schema, json)
-    }
-    return yield* new RepositoryError({
-      file: names[0],
-      reason: "Missing",
-      detail: "no such file",
-      expected: names.join(" or ")
+    Effect.gen(function* () {
+      const store = yield* ModelStore
+      const { path } = yield* opened(source)
+      for (const name of names) {
+        const config = yield* files.optional(files.readConfig(path, name, schema))
+        if (config !== undefined) return yield* make(store, path, config)
+      }
+      return yield* new RepositoryError({
+        file: names[0]!,
+        reason: "Missing",
+        detail: "no such file",
+        expected: names.join(" or ")
+      })
     })
-  })
+  )
 
 /** The text encoder of a repository, from `text_encoder/model.onnx`. */
 export const layerTextEncoder = (source: Source): Layer.Layer<TextEncoder, RepositoryError, ModelStore> =>
-  component(TextEncoder, source, (store, { path }) => onnx.textEncoder(store, path, "text_encoder"))
+  Layer.effect(
+    TextEncoder,
+    Effect.gen(function* () {
+      const { path } = yield* opened(source)
+      return yield* onnx.textEncoder(yield* ModelStore, path, "text_encoder")
+    })
+  )
 
 /** The UNet of a repository, from `unet/model.onnx` and `unet/config.json`. */
 export const layerUnet = (source: Source): Layer.Layer<Unet, RepositoryError, ModelStore> =>
-  component(Unet, source, (store, { path }) =>
-    Effect.flatMap(config(path, configs.Unet, ["unet/config.json"]), (config) => onnx.unet(store, path, "unet", config))
-  )
+  component(Unet, source, configs.Unet, [unetConfig], (store, path, config) => onnx.unet(store, path, "unet", config))
 
-/** The encoder of pictures of a repository, from `vae_encoder/model.onnx` and `config.json` there or in `vae/`. */
+/**
+ * The encoder of pictures of a repository, from `vae_encoder/model.onnx` and the `config.json` beside it or in `vae/`.
+ * A repository without one draws from words alone: what is missing is reported when a picture is to be encoded.
+ */
 export const layerVaeEncoder = (source: Source): Layer.Layer<VaeEncoder, RepositoryError, ModelStore> =>
-  component(VaeEncoder, source, (store, { path }) =>
-    Effect.flatMap(config(path, configs.Vae, ["vae_encoder/config.json", "vae/config.json"]), (config) =>
-      onnx.vaeEncoder(store, path, "vae_encoder", config)
-    )
+  component(
+    VaeEncoder,
+    source,
+    configs.Vae,
+    [...vaeConfigs("vae_encoder"), "vae_decoder/config.json"],
+    (store, path, config) => onnx.vaeEncoder(store, path, "vae_encoder", config)
   )
 
-/** The decoder of latents of a repository, from `vae_decoder/model.onnx` and `config.json` there or in `vae/`. */
+/** The decoder of latents of a repository, from `vae_decoder/model.onnx` and the `config.json` beside it or in `vae/`. */
 export const layerVaeDecoder = (source: Source): Layer.Layer<VaeDecoder, RepositoryError, ModelStore> =>
-  component(VaeDecoder, source, (store, { path }) =>
-    Effect.flatMap(config(path, configs.Vae, ["vae_decoder/config.json", "vae/config.json"]), (config) =>
-      onnx.vaeDecoder(store, path, "vae_decoder", config)
-    )
+  component(VaeDecoder, source, configs.Vae, vaeConfigs("vae_decoder"), (store, path, config) =>
+    onnx.vaeDecoder(store, path, "vae_decoder", config)
   )
 
 /** The guider that a pipeline has if none is given: classifier-free guidance with a scale of 7.5. */
@@ -199,8 +270,12 @@ export interface Overrides {
   readonly scheduler?: Layer.Layer<Scheduler.Scheduler, unknown, unknown>
   readonly guider?: Layer.Layer<Guider.Guider, unknown, unknown>
 }
-type ErrorOf<O> = { readonly [K in keyof O]: O[K] extends Layer.Layer<infer _A, infer E, infer _R> ? E : never }[keyof O]
-type NeedsOf<O> = { readonly [K in keyof O]: O[K] extends Layer.Layer<infer _A, infer _E, infer R> ? R : never }[keyof O]
+type ErrorOf<O> = {
+  readonly [K in keyof O]: O[K] extends Layer.Layer<infer _A, infer E, infer _R> ? E : never
+}[keyof O]
+type NeedsOf<O> = {
+  readonly [K in keyof O]: O[K] extends Layer.Layer<infer _A, infer _E, infer R> ? R : never
+}[keyof O]
 
 /**
  * All components of a repository, as one layer over a `ModelStore`. A component that is overridden is not looked for in
@@ -243,5 +318,11 @@ export const layer = <const O extends Overrides = {}>(
       guider ?? layerGuider
     )
   }
-  return unwrap(Effect.map(opened(source), own))
+  return unwrap(
+    Effect.gen(function* () {
+      const repository = yield* opened(source)
+      yield* familyOf(repository)
+      return own(repository)
+    })
+  )
 }

@@ -1,6 +1,6 @@
+export * as ComponentMismatch from "./ComponentMismatch.ts"
 export * as Components from "./Components.ts"
 export * as Fields from "./Fields.ts"
-export * as InputError from "./InputError.ts"
 export * as Repository from "./Repository.ts"
 export * as RepositoryError from "./RepositoryError.ts"
 export * as Scheduler from "./Scheduler.ts"

@@ -22,6 +22,8 @@ const files = (folder: string, names: ReadonlyArray<"vocab" | "tokenizerJson">):
     : {})
 })
 
+const times = (length: number, id: number) => Array.from({ length }, () => id)
+
 describe("Tokenizer", () => {
   it.effect("gives the ids of the model's reference", () =>
     Effect.gen(function* () {
@@ -30,7 +32,10 @@ describe("Tokenizer", () => {
         join(EmojiDiffusion.reference, "tokenizer_cases.json")
       )
       const { inputIds } = tokenizer.encode(cases.map(({ text }) => text))
-      assert.deepStrictEqual([...inputIds.data], cases.flatMap(({ input_ids }) => input_ids))
+      assert.deepStrictEqual(
+        [...inputIds.data],
+        cases.flatMap(({ input_ids }) => input_ids)
+      )
       assert.deepStrictEqual(inputIds.shape, [cases.length, tokenizer.maxLength])
     })
   )
@@ -81,11 +86,15 @@ describe("Tokenizer", () => {
   it.effect("cuts a long text as diffusers does and says what is gone", () =>
     Effect.gen(function* () {
       const tokenizer = yield* emoji
-      const { inputIds, truncated } = tokenizer.encode(["heart", "heart ".repeat(29) + "red apple", "heart ".repeat(30) + "red apple"])
+      const { inputIds, truncated } = tokenizer.encode([
+        "heart",
+        "heart ".repeat(29) + "red apple",
+        "heart ".repeat(30) + "red apple"
+      ])
       const row = (i: number) => [...inputIds.data.subarray(i * 32, (i + 1) * 32)]
       const [start, heart, end] = row(0) as [number, number, number]
-      assert.deepStrictEqual(row(2), [start, ...new Array<number>(30).fill(heart), end])
-      assert.deepStrictEqual(row(1).slice(0, 30), [start, ...new Array<number>(29).fill(heart)])
+      assert.deepStrictEqual(row(2), [start, ...times(30, heart), end])
+      assert.deepStrictEqual(row(1).slice(0, 30), [start, ...times(29, heart)])
       assert.strictEqual(row(1)[31], end)
       assert.deepStrictEqual(truncated, [
         { index: 1, removed: "apple" },
@@ -128,7 +137,11 @@ describe("Tokenizer", () => {
     ["no special tokens", { vocab: { a: 0 }, merges: "" }, "tokenizer/vocab.json: it has no token '<|startoftext|>'"],
     ["ids that are no numbers", { vocab: { a: "x" }, merges: "" }, "tokenizer/vocab.json: "],
     ["no model", { tokenizerJson: { added_tokens: [] } }, "tokenizer/tokenizer.json: "],
-    ["another kind of model", { tokenizerJson: { model: { type: "Unigram", vocab: [] } } }, "tokenizer/tokenizer.json: "],
+    [
+      "another kind of model",
+      { tokenizerJson: { model: { type: "Unigram", vocab: [] } } },
+      "tokenizer/tokenizer.json: "
+    ],
     [
       "a merge of three symbols",
       { vocab: { "<|startoftext|>": 0, "<|endoftext|>": 1 }, merges: "#version\na b c" },

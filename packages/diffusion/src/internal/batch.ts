@@ -36,7 +36,12 @@ export const pick = (tensor: Float, places: ReadonlyArray<number>): Float => {
 /** the whole batch again and again until there are `batch` items */
 export const fill = (tensor: Float, batch: number): Float => {
   const own = tensor.shape[0]!
-  return own === batch ? tensor : pick(tensor, Array.from({ length: batch }, (_, i) => i % own))
+  return own === batch
+    ? tensor
+    : pick(
+        tensor,
+        Array.from({ length: batch }, (_, i) => i % own)
+      )
 }
 
 /** along the channel axis of `[batch, channels, height, width]`; a batch of 1 serves every item */
@@ -60,7 +65,13 @@ export const concatChannels = (tensors: ReadonlyArray<Float>): Float => {
 /** every element times one number, rounded as torch does */
 export const scale = (tensor: Float, by: number): Float => {
   const factor = Math.fround(by)
-  return factor === 1 ? tensor : Tensor.make("float32", tensor.shape, tensor.data.map((x) => x * factor))
+  return factor === 1
+    ? tensor
+    : Tensor.make(
+        "float32",
+        tensor.shape,
+        tensor.data.map((x) => x * factor)
+      )
 }
 
 /**

@@ -54,11 +54,7 @@ const assemble = (
   })),
   normalizer: {
     type: "Sequence",
-    normalizers: [
-      { type: "NFC" },
-      { type: "Replace", pattern: { Regex: "\\s+" }, content: " " },
-      { type: "Lowercase" }
-    ]
+    normalizers: [{ type: "NFC" }, { type: "Replace", pattern: { Regex: "\\s+" }, content: " " }, { type: "Lowercase" }]
   },
   pre_tokenizer: {
     type: "Sequence",
@@ -66,8 +62,7 @@ const assemble = (
       {
         type: "Split",
         pattern: {
-          Regex:
-            "<\\|startoftext\\|>|<\\|endoftext\\|>|'s|'t|'re|'ve|'m|'ll|'d|[\\p{L}]+|[\\p{N}]|[^\\s\\p{L}\\p{N}]+"
+          Regex: "<\\|startoftext\\|>|<\\|endoftext\\|>|'s|'t|'re|'ve|'m|'ll|'d|[\\p{L}]+|[\\p{N}]|[^\\s\\p{L}\\p{N}]+"
         },
         behavior: "Removed",
         invert: true
@@ -148,7 +143,8 @@ export const make = Effect.fnUntraced(function* (files: Files): Effect.fn.Return
     })
   }
   for (const [name, token] of Object.entries(specials)) {
-    if (!has(token)) return yield* invalid(source, `it has no token '${token}'`, `the vocabulary to hold the ${name} token`)
+    if (!has(token))
+      return yield* invalid(source, `it has no token '${token}'`, `the vocabulary to hold the ${name} token`)
   }
   const given = config.model_max_length ?? CLIP_LENGTH
   const maxLength = given > LONGEST ? CLIP_LENGTH : given

@@ -1,5 +1,6 @@
 /** Reading of a repository's files: nothing outside its folder, nothing without a bound, every failure typed. */
 import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
 import { readFile, realpath, stat } from "node:fs/promises"
 import { isAbsolute, join, sep } from "node:path"
 import { RepositoryError } from "../RepositoryError.ts"
@@ -45,7 +46,8 @@ export const resolve = (folder: string, file: string): Effect.Effect<string, Rep
     const outside = (detail: string) =>
       new RepositoryError({ file, reason: "OutsideFolder", detail, expected: "a path within the repository's folder" })
     const path = join(folder, file)
-    if (isAbsolute(file) || file.includes("\0") || !within(folder, path)) throw outside("it leaves the repository's folder")
+    if (isAbsolute(file) || file.includes("\0") || !within(folder, path))
+      throw outside("it leaves the repository's folder")
     const real = await realpath(path)
     if (!within(folder, real)) throw outside("it is a link that leaves the repository's folder")
     if (!(await stat(real)).isFile()) {
@@ -100,3 +102,16 @@ export const readJson = (folder: string, file: string): Effect.Effect<unknown, R
 /** `undefined` where there is no such file */
 export const optional = <A>(read: Effect.Effect<A, RepositoryError>): Effect.Effect<A | undefined, RepositoryError> =>
   Effect.catch(read, (error) => (error.reason === "Missing" ? Effect.succeed(undefined) : Effect.fail(error)))
+
+/** JSON through a Schema; Schemas are compiled once and say every problem */
+export const readConfig = <A>(
+  folder: string,
+  file: string,
+  schema: Schema.Codec<A, any>
+): Effect.Effect<A, RepositoryError> =>
+  Effect.flatMap(readJson(folder, file), (json) =>
+    Effect.mapError(
+      Schema.decodeUnknownEffect(schema, { errors: "all" })(json),
+      (error) => new RepositoryError({ file, reason: "InvalidConfig", detail: error.message })
+    )
+  )

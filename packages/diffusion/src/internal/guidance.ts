@@ -1,6 +1,6 @@
 /** The guider of a run: the component, with the caller's scales. */
 import * as Effect from "effect/Effect"
-import * as Result from "effect/Result"
+import type * as Result from "effect/Result"
 import * as Guider from "../Guider.ts"
 
 interface Scales {

@@ -63,5 +63,9 @@ export const shrinkMask = (mask: Float, factor: number): Float => {
 /** the picture with 0 (grey) where the mask is 1 */
 export const hole = (pixels: Float, mask: Float): Float => {
   const plane = mask.shape[2]! * mask.shape[3]!
-  return Tensor.make("float32", pixels.shape, pixels.data.map((x, i) => (mask.data[i % plane]! < 0.5 ? x : 0)))
+  return Tensor.make(
+    "float32",
+    pixels.shape,
+    pixels.data.map((x, i) => (mask.data[i % plane]! < 0.5 ? x : 0))
+  )
 }

@@ -3,6 +3,7 @@ import type * as Model from "@effect-blocks/ops/Model"
 import type { ModelStore } from "@effect-blocks/ops/ModelStore"
 import * as Tensor from "@effect-blocks/ops/Tensor"
 import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
 import type {
   ComponentError,
   TextEncoderShape,
@@ -34,7 +35,12 @@ const openGraph = (folder: string, file: string): Effect.Effect<Graph, Repositor
         return { file, path, signature: await readSignature(path) }
       } catch (error) {
         if (!(error instanceof NotOnnx)) throw error
-        throw new RepositoryError({ file, reason: "CorruptModel", detail: error.message, expected: "a whole ONNX model" })
+        throw new RepositoryError({
+          file,
+          reason: "CorruptModel",
+          detail: error.message,
+          expected: "a whole ONNX model"
+        })
       }
     })
   )
@@ -111,7 +117,9 @@ const asFloat32 = (tensor: Tensor.Tensor): Float => Tensor.cast(tensor as Tensor
 
 /** the model is held only while it runs, so the store may evict it in between */
 const runner = (store: Store, graph: Graph, outputs: ReadonlyArray<string>) => {
-  return (feeds: Readonly<Record<string, Tensor.Tensor<Tensor.NumericDType>>>): Effect.Effect<Model.Results, ComponentError> => {
+  return (
+    feeds: Readonly<Record<string, Tensor.Tensor<Tensor.NumericDType>>>
+  ): Effect.Effect<Model.Results, ComponentError> => {
     const given: Record<string, Tensor.Tensor> = {}
     for (const { name, dtype } of graph.signature.inputs) {
       const tensor = feeds[name]!
@@ -179,7 +187,13 @@ export const unet = Effect.fnUntraced(function* (
   const [timestepDim] = input(graph, "timestep")!.shape
   const batchDim = input(graph, "sample")!.shape[0]
   const timestepShape = (batch: number): ReadonlyArray<number> =>
-    timestepDim === undefined ? [] : typeof timestepDim === "number" ? [timestepDim] : timestepDim !== "" && timestepDim === batchDim ? [batch] : [1]
+    timestepDim === undefined
+      ? []
+      : typeof timestepDim === "number"
+        ? [timestepDim]
+        : timestepDim !== "" && timestepDim === batchDim
+          ? [batch]
+          : [1]
   const side = config.sample_size ?? 64
   const shape: UnetShape = {
     inChannels,
@@ -231,7 +245,14 @@ export const vaeEncoder = Effect.fnUntraced(function* (
   name: string,
   config: typeof configs.Vae.Type
 ) {
-  const graph = yield* openGraph(folder, `${name}/model.onnx`)
+  const found = yield* Effect.result(openGraph(folder, `${name}/model.onnx`))
+  if (Result.isFailure(found)) {
+    if (found.failure.reason !== "Missing") return yield* found.failure
+    // drawing from words alone needs none
+    const missing: VaeEncoderShape = { ...geometry(config), encode: () => Effect.fail(found.failure) }
+    return missing
+  }
+  const graph = found.success
   const channels = config.latent_channels
   // older exports draw the sample inside the graph
   const drawn = graph.signature.outputs.some((value) => value.name === "latent_sample")

@@ -18,7 +18,8 @@ export const open = (name: string) => {
   const file = join(folder, `${name}.json`)
   const doc = JSON.parse(readFileSync(file, "utf8"))
   const raw = doc.bin === undefined ? Buffer.alloc(0) : readFileSync(join(dirname(file), doc.bin))
-  const bytes = (ref: Ref, size: number) => new Uint8Array(raw.subarray(ref.offset, ref.offset + size * Tensor.sizeOf(ref.shape)))
+  const bytes = (ref: Ref, size: number) =>
+    new Uint8Array(raw.subarray(ref.offset, ref.offset + size * Tensor.sizeOf(ref.shape)))
   return {
     doc,
     f32: (ref: Ref): Tensor.Tensor<"float32"> => Tensor.fromBytes("float32", ref.shape, bytes(ref, 4)),

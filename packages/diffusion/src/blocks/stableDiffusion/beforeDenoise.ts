@@ -1,244 +1,19 @@
 /**
- * What comes between the encoders and the loop: checks, timesteps, first latents. diffusers' `before_denoise.py`.
+ * What comes between the encoders and the loop: timesteps and first latents. diffusers' `before_denoise.py`.
  *
  * @module
  */
 import * as Block from "@effect-blocks/core/Block"
-import * as Rng from "@effect-blocks/ops/Rng"
-import type * as Tensor from "@effect-blocks/ops/Tensor"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type { VaeGeometry } from "../../Components.ts"
-import { TextEncoder, Unet, VaeDecoder, VaeEncoder } from "../../Components.ts"
+import { Unet, VaeDecoder, VaeEncoder } from "../../Components.ts"
 import * as Fields from "../../Fields.ts"
-import * as Guider from "../../Guider.ts"
-import { ComponentMismatch, InputError } from "../../InputError.ts"
 import { fill, normals, scale } from "../../internal/batch.ts"
-import { settle } from "../../internal/guidance.ts"
 import { hole, samplePosterior, shrinkMask } from "../../internal/latents.ts"
+import { refuse } from "../../internal/refuse.ts"
+import * as Schedule from "../../Schedule.ts"
 import * as Scheduler from "../../Scheduler.ts"
-
-/**
- * Checks how many pictures are asked for, and starts their generators.
- */
-export const checkInputs = Block.make("checkInputs", {
-  description: "Counts the pictures and starts their random generators",
-  inputs: {
-    prompt: Fields.prompt,
-    negativePrompt: Fields.negativePrompt,
-    numImagesPerPrompt: Fields.numImagesPerPrompt,
-    seed: Fields.seed
-  },
-  outputs: { batchSize: Fields.batchSize, rng: Fields.rng },
-  run: ({ prompt, negativePrompt, numImagesPerPrompt, seed }) => {
-    const prompts = typeof prompt === "string" ? 1 : prompt.length
-    const batchSize = prompts * numImagesPerPrompt
-    if (batchSize > Fields.maxBatch) {
-      return Effect.fail(
-        new InputError({
-          field: "numImagesPerPrompt",
-          actual: `${numImagesPerPrompt} for ${prompts} prompts`,
-          expected: `at most ${Fields.maxBatch} pictures in one run`
-        })
-      )
-    }
-    if (typeof negativePrompt !== "string" && negativePrompt.length !== prompts) {
-      return Effect.fail(
-        new InputError({
-          field: "negativePrompt",
-          actual: `a list of ${negativePrompt.length}`,
-          expected: `one text, or one for each of the ${prompts} prompts`
-        })
-      )
-    }
-    const seeds = Array.isArray(seed) ? (seed as ReadonlyArray<number | bigint>) : [seed as number | bigint]
-    if (seeds.length !== 1 && seeds.length !== batchSize) {
-      return Effect.fail(
-        new InputError({
-          field: "seed",
-          actual: `a list of ${seeds.length}`,
-          expected: `one seed, or one for each of the ${batchSize} pictures`
-        })
-      )
-    }
-    return Effect.succeed({ batchSize, rng: seeds.map((one) => Rng.make(one)) })
-  }
-})
-
-/**
- * Checks that the components belong together: what one gives, the next must take.
- */
-export const checkComponents = Block.make("checkComponents", {
-  description: "Checks that the components fit each other",
-  inputs: {},
-  outputs: {},
-  components: { textEncoder: TextEncoder, unet: Unet, vae: VaeDecoder },
-  run: (_, { textEncoder, unet, vae }) => {
-    const channels = vae.latentChannels
-    const problems = [
-      textEncoder.width !== unet.crossAttentionDim && {
-        component: "textEncoder",
-        actual: `a model that gives ${textEncoder.width} channels`,
-        expected: `${unet.crossAttentionDim}, which is what the UNet takes`
-      },
-      unet.outChannels !== channels && {
-        component: "unet",
-        actual: `a model that gives ${unet.outChannels} channels`,
-        expected: `${channels}, which is what the VAE decodes`
-      },
-      unet.inChannels !== channels && unet.inChannels !== 2 * channels + 1 && {
-        component: "unet",
-        actual: `a model that takes ${unet.inChannels} channels`,
-        expected: `${channels}, or ${2 * channels + 1} to paint into pictures`
-      }
-    ]
-    const found = problems.find((problem) => problem !== false)
-    return found === undefined ? Effect.succeed({}) : Effect.fail(new ComponentMismatch(found))
-  }
-})
-
-/**
- * Settles the guidance of the run and starts its guider. A guider whose predictions this pipeline cannot make is refused.
- */
-export const setGuidance = Block.make("setGuidance", {
-  description: "Settles how strongly the prompt counts",
-  inputs: { guidanceScale: Fields.guidanceScale, guidanceRescale: Fields.guidanceRescale },
-  outputs: { guiderState: Fields.guiderState },
-  components: { guider: Guider.Guider },
-  run: (scales, { guider }) => Effect.map(settle(guider, scales), () => ({ guiderState: Guider.initial }))
-})
-
-// ------------------------------------------------------------------ size
-
-interface Sides {
-  readonly height: number
-  readonly width: number
-}
-
-/** sides that encoder and UNet can halve as often as they do, and latents of that size */
-const checkSize = Effect.fnUntraced(function* (
-  { height, width }: Sides,
-  batchSize: number,
-  latents: Tensor.Tensor<"float32"> | undefined,
-  unet: Unet["Service"],
-  vae: VaeDecoder["Service"]
-): Effect.fn.Return<Sides, InputError> {
-  const multiple = vae.scaleFactor * unet.sizeMultiple
-  for (const [field, value] of Object.entries({ height, width })) {
-    if (value % multiple !== 0 || value === 0) {
-      return yield* new InputError({ field, actual: String(value), expected: `a multiple of ${multiple}` })
-    }
-  }
-  const want = [batchSize, vae.latentChannels, height / vae.scaleFactor, width / vae.scaleFactor]
-  if (latents !== undefined && want.some((n, axis) => latents.shape[axis] !== n)) {
-    return yield* new InputError({
-      field: "latents",
-      actual: `of shape [${latents.shape.join(", ")}]`,
-      expected: `[${want.join(", ")}]`
-    })
-  }
-  return { height, width }
-})
-
-/** a UNet that was trained to inpaint can do nothing else */
-const checkPlain = (unet: Unet["Service"], vae: VaeDecoder["Service"], needs: string) =>
-  unet.inChannels === vae.latentChannels
-    ? Effect.void
-    : Effect.fail(
-        new ComponentMismatch({
-          component: "unet",
-          actual: `a model that takes ${unet.inChannels} channels`,
-          expected: `${vae.latentChannels}: one of ${unet.inChannels} needs ${needs}`
-        })
-      )
-
-const sizeFields = {
-  height: Fields.height,
-  width: Fields.width,
-  batchSize: Fields.batchSize,
-  latents: Fields.initialLatents
-}
-
-/** The size of a picture made from words alone: as asked for, else the model's own. */
-export const textSize = Block.make("textSize", {
-  description: "Settles and checks the size: as asked for, else the model's own",
-  inputs: sizeFields,
-  outputs: { height: Schema.Int, width: Schema.Int },
-  components: { unet: Unet, vae: VaeDecoder },
-  run: Effect.fnUntraced(function* ({ height, width, batchSize, latents }, { unet, vae }) {
-    yield* checkPlain(unet, vae, "a picture and a mask")
-    const own = unet.sampleSize * vae.scaleFactor
-    return yield* checkSize({ height: height ?? own, width: width ?? own }, batchSize, latents, unet, vae)
-  })
-})
-
-/** of `[height, width, channels]` bytes or `[batch, channels, height, width]` numbers */
-const sidesOf = ({ dtype, shape }: Tensor.Tensor): Sides =>
-  dtype === "uint8" ? { height: shape[0]!, width: shape[1]! } : { height: shape[2]!, width: shape[3]! }
-
-const checkImage = Effect.fnUntraced(function* (
-  image: Tensor.Tensor,
-  { height, width, batchSize }: { readonly height?: number; readonly width?: number; readonly batchSize: number },
-  latents: Tensor.Tensor<"float32"> | undefined,
-  unet: Unet["Service"],
-  vae: VaeDecoder["Service"]
-): Effect.fn.Return<Sides, InputError> {
-  const refuse = (expected: string) =>
-    Effect.fail(new InputError({ field: "image", actual: String(image), expected }))
-  const [channels, count] = image.dtype === "uint8" ? [image.shape[2]!, 1] : [image.shape[1]!, image.shape[0]!]
-  if (image.dtype === "uint8" ? ![1, 3, 4].includes(channels) : channels !== 3) {
-    return yield* refuse(image.dtype === "uint8" ? "1, 3 or 4 channels" : "3 channels")
-  }
-  if (count === 0 || batchSize % count !== 0) {
-    return yield* refuse(`one picture, or a number of them that divides the ${batchSize} pictures of this run`)
-  }
-  const multiple = vae.scaleFactor * unet.sizeMultiple
-  const own = sidesOf(image)
-  if (own.height < multiple || own.width < multiple) return yield* refuse(`at least ${multiple} pixels each way`)
-  const down = (side: number) => side - (side % multiple)
-  return yield* checkSize(
-    { height: height ?? down(own.height), width: width ?? down(own.width) },
-    batchSize,
-    latents,
-    unet,
-    vae
-  )
-})
-
-/** The size of a picture made from another: as asked for, else that picture's, rounded down to what the models take. */
-export const imageSize = Block.make("imageSize", {
-  description: "Checks the picture and settles the size: as asked for, else the picture's own",
-  inputs: { ...sizeFields, image: Fields.image },
-  outputs: { height: Schema.Int, width: Schema.Int },
-  components: { unet: Unet, vae: VaeDecoder },
-  run: Effect.fnUntraced(function* ({ image, latents, ...size }, { unet, vae }) {
-    yield* checkPlain(unet, vae, "a mask too")
-    return yield* checkImage(image, size, latents, unet, vae)
-  })
-})
-
-/** As `imageSize`, with a mask that must be as large as the picture. */
-export const inpaintSize = Block.make("inpaintSize", {
-  description: "Checks the picture and its mask and settles the size: as asked for, else the picture's own",
-  inputs: { ...sizeFields, image: Fields.image, maskImage: Fields.maskImage },
-  outputs: { height: Schema.Int, width: Schema.Int },
-  components: { unet: Unet, vae: VaeDecoder },
-  run: Effect.fnUntraced(function* ({ image, maskImage, latents, ...size }, { unet, vae }) {
-    const own = sidesOf(image)
-    const mask = sidesOf(maskImage)
-    if (mask.height !== own.height || mask.width !== own.width) {
-      return yield* new InputError({
-        field: "maskImage",
-        actual: `${mask.width}x${mask.height} pixels`,
-        expected: `${own.width}x${own.height}, the size of the picture`
-      })
-    }
-    if (![1, 3, 4].includes(maskImage.shape[2]!)) {
-      return yield* new InputError({ field: "maskImage", actual: String(maskImage), expected: "1, 3 or 4 channels" })
-    }
-    return yield* checkImage(image, size, latents, unet, vae)
-  })
-})
 
 // ------------------------------------------------------------------ timesteps
 
@@ -285,15 +60,11 @@ const withStrength = <const Name extends string>(name: Name, strength: number) =
     components: { scheduler: Scheduler.Scheduler },
     run: Effect.fnUntraced(function* ({ strength, ...inputs }, { scheduler }) {
       const plan = yield* Effect.fromResult(scheduler.setTimesteps(request(inputs)))
-      const steps = plan.numInferenceSteps
-      // diffusers' get_timesteps
-      const begin = Math.max(steps - Math.min(Math.trunc(steps * strength), steps), 0) * plan.order
+      const begin = Schedule.beginOfStrength(plan, strength)
       if (begin >= plan.timesteps.length) {
-        return yield* new InputError({
-          field: "strength",
-          actual: `${strength} with ${steps} steps`,
-          expected: `at least ${1 / steps}, so that a step is left to run`
-        })
+        const steps = plan.numInferenceSteps
+        const expected = `at least ${1 / steps}, so that a step is left to run`
+        return yield* refuse(name, [{ field: "strength", actual: `${strength} with ${steps} steps`, expected }])
       }
       const schedulerState = yield* Effect.fromResult(scheduler.init(plan, begin))
       return { plan, schedulerState, timesteps: plan.timesteps.slice(begin) }
@@ -308,13 +79,18 @@ export const setInpaintTimesteps = withStrength("setInpaintTimesteps", 1)
 
 // ------------------------------------------------------------------ latents
 
-const latentShape = (batchSize: number, { height, width }: Sides, vae: VaeGeometry): ReadonlyArray<number> => [
-  batchSize,
-  vae.latentChannels,
-  height / vae.scaleFactor,
-  width / vae.scaleFactor
-]
-const latentFields = { batchSize: Fields.batchSize, height: Schema.Int, width: Schema.Int, rng: Fields.rng, plan: Fields.plan }
+const latentShape = (
+  batchSize: number,
+  { height, width }: { readonly height: number; readonly width: number },
+  vae: VaeGeometry
+): ReadonlyArray<number> => [batchSize, vae.latentChannels, height / vae.scaleFactor, width / vae.scaleFactor]
+const latentFields = {
+  batchSize: Fields.batchSize,
+  height: Schema.Int,
+  width: Schema.Int,
+  rng: Fields.rng,
+  plan: Fields.plan
+}
 
 /** Noise to start from, scaled as the scheduler wants it. */
 export const prepareLatents = Block.make("prepareLatents", {
@@ -340,7 +116,10 @@ export const prepareImageLatents = Block.make("prepareImageLatents", {
   },
   outputs: { latents: Fields.latents, rng: Fields.rng },
   components: { scheduler: Scheduler.Scheduler, vae: VaeDecoder },
-  run: Effect.fnUntraced(function* ({ batchSize, imageLatents, schedulerState, plan, rng, latents, ...size }, { scheduler, vae }) {
+  run: Effect.fnUntraced(function* (
+    { batchSize, imageLatents, schedulerState, plan, rng, latents, ...size },
+    { scheduler, vae }
+  ) {
     if (latents !== undefined) return { latents, rng }
     const [noise, after] = normals(rng, latentShape(batchSize, size, vae))
     const noisy = scheduler.addNoise(plan, fill(imageLatents, batchSize), noise, { index: schedulerState.index })

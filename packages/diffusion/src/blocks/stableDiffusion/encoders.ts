@@ -58,9 +58,10 @@ export const encodePrompt = Block.make("encodePrompt", {
     const rows = (of: ReadonlyArray<string>) =>
       pick(
         lastHiddenState,
-        prompts.flatMap((_, i) =>
-          new Array<number>(numImagesPerPrompt).fill(texts.indexOf(of[of.length === 1 ? 0 : i]!))
-        )
+        prompts.flatMap((_, i) => {
+          const place = texts.indexOf(of[of.length === 1 ? 0 : i]!)
+          return Array.from({ length: numImagesPerPrompt }, () => place)
+        })
       )
     const promptEmbeds = rows(prompts)
     return {

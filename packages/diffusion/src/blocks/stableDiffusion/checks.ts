@@ -1,0 +1,256 @@
+/**
+ * What the Schemas of the fields cannot know: whether inputs fit the components and each other. These blocks come first
+ * and run no model, so that bad input is refused at once, with everything that is wrong in one error.
+ *
+ * @module
+ */
+import * as Block from "@effect-blocks/core/Block"
+import type { InputError } from "@effect-blocks/core/Errors"
+import * as Rng from "@effect-blocks/ops/Rng"
+import type * as Tensor from "@effect-blocks/ops/Tensor"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import { ComponentMismatch } from "../../ComponentMismatch.ts"
+import { TextEncoder, Unet, VaeDecoder } from "../../Components.ts"
+import * as Fields from "../../Fields.ts"
+import * as Guider from "../../Guider.ts"
+import { settle } from "../../internal/guidance.ts"
+import type { Problem } from "../../internal/refuse.ts"
+import { refuseAny } from "../../internal/refuse.ts"
+
+/** Checks that the components belong together: what one gives, the next must take. */
+export const checkComponents = Block.make("checkComponents", {
+  description: "Checks that the components fit each other",
+  inputs: {},
+  outputs: {},
+  components: { textEncoder: TextEncoder, unet: Unet, vae: VaeDecoder },
+  run: (_, { textEncoder, unet, vae }) => {
+    const channels = vae.latentChannels
+    const problems = [
+      textEncoder.width !== unet.crossAttentionDim && {
+        component: "textEncoder",
+        actual: `a model that gives ${textEncoder.width} channels`,
+        expected: `${unet.crossAttentionDim}, which is what the UNet takes`
+      },
+      unet.outChannels !== channels && {
+        component: "unet",
+        actual: `a model that gives ${unet.outChannels} channels`,
+        expected: `${channels}, which is what the VAE decodes`
+      },
+      unet.inChannels !== channels &&
+        unet.inChannels !== 2 * channels + 1 && {
+          component: "unet",
+          actual: `a model that takes ${unet.inChannels} channels`,
+          expected: `${channels}, or ${2 * channels + 1} to paint into pictures`
+        }
+    ]
+    const found = problems.find((problem) => problem !== false)
+    return found === undefined ? Effect.succeed({}) : Effect.fail(new ComponentMismatch(found))
+  }
+})
+
+/** Counts the pictures and starts their random generators: one for all, or one for each. */
+export const checkInputs = Block.make("checkInputs", {
+  description: "Counts the pictures and starts their random generators",
+  inputs: {
+    prompt: Fields.prompt,
+    negativePrompt: Fields.negativePrompt,
+    numImagesPerPrompt: Fields.numImagesPerPrompt,
+    seed: Fields.seed
+  },
+  outputs: { batchSize: Fields.batchSize, rng: Fields.rng },
+  run: ({ prompt, negativePrompt, numImagesPerPrompt, seed }) => {
+    const prompts = typeof prompt === "string" ? 1 : prompt.length
+    const batchSize = prompts * numImagesPerPrompt
+    const seeds: ReadonlyArray<number | bigint> = typeof seed === "object" ? seed : [seed]
+    const checked = refuseAny("checkInputs", [
+      batchSize > Fields.maxBatch && {
+        field: "numImagesPerPrompt",
+        actual: `${numImagesPerPrompt} for ${prompts} prompts`,
+        expected: `at most ${Fields.maxBatch} pictures in one run`
+      },
+      typeof negativePrompt !== "string" &&
+        negativePrompt.length !== prompts && {
+          field: "negativePrompt",
+          actual: `a list of ${negativePrompt.length}`,
+          expected: `one text, or one for each of ${prompts} prompts`
+        },
+      seeds.length !== 1 &&
+        seeds.length !== batchSize && {
+          field: "seed",
+          actual: `a list of ${seeds.length}`,
+          expected: `one seed, or one for each of ${batchSize} pictures`
+        }
+    ])
+    return Effect.map(checked, () => ({ batchSize, rng: seeds.map((one) => Rng.make(one)) }))
+  }
+})
+
+/** Settles the guidance of the run and starts its guider. */
+export const setGuidance = Block.make("setGuidance", {
+  description: "Settles how strongly the prompt counts",
+  inputs: { guidanceScale: Fields.guidanceScale, guidanceRescale: Fields.guidanceRescale },
+  outputs: { guiderState: Fields.guiderState },
+  components: { guider: Guider.Guider },
+  run: (scales, { guider }) => Effect.map(settle(guider, scales), () => ({ guiderState: Guider.initial }))
+})
+
+// ------------------------------------------------------------------ size
+
+interface Sides {
+  readonly height: number
+  readonly width: number
+}
+interface Models {
+  readonly unet: Unet["Service"]
+  readonly vae: VaeDecoder["Service"]
+}
+const sizeInputs = {
+  height: Fields.height,
+  width: Fields.width,
+  batchSize: Fields.batchSize,
+  latents: Fields.initialLatents
+}
+interface SizeInputs {
+  readonly height?: number
+  readonly width?: number
+  readonly batchSize: number
+  readonly latents?: Tensor.Tensor<"float32">
+}
+const sizeOutputs = { height: Schema.Int, width: Schema.Int }
+const sizeComponents = { unet: Unet, vae: VaeDecoder }
+
+/** what encoder and UNet halve a side by, all in all */
+const multipleOf = ({ unet, vae }: Models): number => vae.scaleFactor * unet.sizeMultiple
+
+/** a UNet that was trained to inpaint can do nothing else */
+const checkPlain = ({ unet, vae }: Models, needs: string): Effect.Effect<void, ComponentMismatch> =>
+  unet.inChannels === vae.latentChannels
+    ? Effect.void
+    : Effect.fail(
+        new ComponentMismatch({
+          component: "unet",
+          actual: `a model that takes ${unet.inChannels} channels`,
+          expected: `${vae.latentChannels}: one of ${unet.inChannels} needs ${needs}`
+        })
+      )
+
+/** the sides of a run: as asked for, else `own`; with them what is wrong with them and with given latents */
+const sidesFor = (
+  { batchSize, height, latents, width }: SizeInputs,
+  own: Sides,
+  models: Models
+): readonly [Sides, ReadonlyArray<Problem | false>] => {
+  const { vae } = models
+  const multiple = multipleOf(models)
+  const sides = { height: height ?? own.height, width: width ?? own.width }
+  const bad = (value: number) => value === 0 || value % multiple !== 0
+  const want = [batchSize, vae.latentChannels, sides.height / vae.scaleFactor, sides.width / vae.scaleFactor]
+  return [
+    sides,
+    [
+      bad(sides.height) && { field: "height", actual: String(sides.height), expected: `a multiple of ${multiple}` },
+      bad(sides.width) && { field: "width", actual: String(sides.width), expected: `a multiple of ${multiple}` },
+      latents !== undefined &&
+        want.some((length, axis) => latents.shape[axis] !== length) && {
+          field: "latents",
+          actual: `of shape [${latents.shape.join(", ")}]`,
+          expected: `[${want.join(", ")}]`
+        }
+    ]
+  ]
+}
+
+/** The size of a picture made from words alone: as asked for, else the model's own. */
+export const textSize = Block.make("textSize", {
+  description: "Settles and checks the size: as asked for, else the model's own",
+  inputs: sizeInputs,
+  outputs: sizeOutputs,
+  components: sizeComponents,
+  run: Effect.fnUntraced(function* (inputs, models) {
+    yield* checkPlain(models, "a picture and a mask")
+    const own = models.unet.sampleSize * models.vae.scaleFactor
+    const [sides, problems] = sidesFor(inputs, { height: own, width: own }, models)
+    yield* refuseAny("textSize", problems)
+    return sides
+  })
+})
+
+type Picture = Tensor.Tensor<"uint8"> | Tensor.Tensor<"float32">
+
+/** of `[height, width, channels]` levels or `[batch, channels, height, width]` numbers */
+const measure = ({ dtype, shape }: Picture) => {
+  const [a = 0, b = 0, c = 0, d = 0] = shape
+  return dtype === "uint8"
+    ? { height: a, width: b, channels: c, count: 1 }
+    : { height: c, width: d, channels: b, count: a }
+}
+
+const checkImage = (
+  block: string,
+  image: Picture,
+  inputs: SizeInputs,
+  models: Models,
+  more: ReadonlyArray<Problem | false> = []
+): Effect.Effect<Sides, InputError> => {
+  const { channels, count, ...own } = measure(image)
+  const multiple = multipleOf(models)
+  const levels = image.dtype === "uint8"
+  const field = "image"
+  const actual = String(image)
+  const down = (side: number) => side - (side % multiple)
+  const [sides, problems] = sidesFor(inputs, { height: down(own.height), width: down(own.width) }, models)
+  const small = own.height < multiple || own.width < multiple
+  const checked = refuseAny(block, [
+    (levels ? ![1, 3, 4].includes(channels) : channels !== 3) && {
+      field,
+      actual,
+      expected: levels ? "1, 3 or 4 channels" : "3 channels"
+    },
+    (count === 0 || inputs.batchSize % count !== 0) && {
+      field,
+      actual,
+      expected: `one picture, or a number of them that divides the ${inputs.batchSize} of this run`
+    },
+    small && { field, actual, expected: `at least ${multiple} pixels each way` },
+    ...more,
+    ...(small ? [] : problems)
+  ])
+  return Effect.as(checked, sides)
+}
+
+/** The size of a picture made from another: as asked for, else that picture's, rounded down to what the models take. */
+export const imageSize = Block.make("imageSize", {
+  description: "Checks the picture and settles the size: as asked for, else the picture's own",
+  inputs: { ...sizeInputs, image: Fields.image },
+  outputs: sizeOutputs,
+  components: sizeComponents,
+  run: Effect.fnUntraced(function* ({ image, ...inputs }, models) {
+    yield* checkPlain(models, "a mask too")
+    return yield* checkImage("imageSize", image, inputs, models)
+  })
+})
+
+/** As `imageSize`, with a mask that must be as large as the picture. */
+export const inpaintSize = Block.make("inpaintSize", {
+  description: "Checks the picture and its mask and settles the size: as asked for, else the picture's own",
+  inputs: { ...sizeInputs, image: Fields.image, maskImage: Fields.maskImage },
+  outputs: sizeOutputs,
+  components: sizeComponents,
+  run: ({ image, maskImage, ...inputs }, models) => {
+    const own = measure(image)
+    const mask = measure(maskImage)
+    return checkImage("inpaintSize", image, inputs, models, [
+      (mask.height !== own.height || mask.width !== own.width) && {
+        field: "maskImage",
+        actual: `${mask.width}x${mask.height} pixels`,
+        expected: `${own.width}x${own.height}, the size of the picture`
+      },
+      ![1, 3, 4].includes(mask.channels) && {
+        field: "maskImage",
+        actual: String(maskImage),
+        expected: "1, 3 or 4 channels"
+      }
+    ])
+  }
+})
