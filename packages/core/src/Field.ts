@@ -2,18 +2,15 @@
 import type * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as internal from "./internal/field.ts"
-import type { Problem } from "./internal/flow.ts"
 
 /** A field that callers may leave out and that `run` always gets. */
 export interface Default<S extends Schema.Constraint> extends Schema.withDecodingDefaultTypeKey<S> {}
 
-type Fits<S extends Schema.Constraint, A> = [A] extends [S["Type"]] ? S
-  : Problem<"the default does not fit the Schema", { readonly default: A; readonly expected: S["Type"] }>
-
-const withDefault: {
-  <A>(value: A | Effect.Effect<A>): <S extends Schema.Constraint>(schema: Fits<S, A>) => Default<S>
-  <S extends Schema.Constraint>(schema: S, value: NoInfer<S["Type"]> | Effect.Effect<NoInfer<S["Type"]>>): Default<S>
-} = internal.withDefault
+// data-first only: with a data-last overload beside it, a field written inside Block.make has the type unknown
+const withDefault: <S extends Schema.Constraint>(
+  schema: S,
+  value: NoInfer<S["Type"]> | Effect.Effect<NoInfer<S["Type"]>>
+) => Default<S> = internal.withDefault
 
 export {
   /**
