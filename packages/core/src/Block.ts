@@ -38,7 +38,13 @@ export interface Variance<in In, out Out, out E, out R> {
 /**
  * A step that reads the variables `In`, writes the variables `Out`, may fail with `E` and needs the components `R`.
  */
-export interface Block<in In, out Out, out E = never, out R = never, out Name extends string = string> extends Pipeable {
+export interface Block<
+  in In,
+  out Out,
+  out E = never,
+  out R = never,
+  out Name extends string = string
+> extends Pipeable {
   readonly [TypeId]: Variance<In, Out, E, R>
   /** `block`, `sequential`, `conditional`, `parallel`, `loop`, ... */
   readonly kind: string
@@ -83,11 +89,13 @@ type CallerOptional<F extends Fields> = {
   [K in keyof F]: F[K]["~encoded.optionality"] extends "optional" ? K : never
 }[keyof F]
 /** What a caller passes for these fields: what is optional or has a default may be left out. */
-export type InRow<F extends Fields> = [CallerOptional<F>] extends [never] ? { readonly [K in keyof F]: F[K]["Type"] }
+export type InRow<F extends Fields> = [CallerOptional<F>] extends [never]
+  ? { readonly [K in keyof F]: F[K]["Type"] }
   : Flat<
-    & { readonly [K in Exclude<keyof F, CallerOptional<F>>]: F[K]["Type"] }
-    & { readonly [K in CallerOptional<F>]?: F[K]["Type"] }
-  >
+      { readonly [K in Exclude<keyof F, CallerOptional<F>>]: F[K]["Type"] } & {
+        readonly [K in CallerOptional<F>]?: F[K]["Type"]
+      }
+    >
 /** What `run` receives for these fields: defaults are already there. */
 export type RunRow<F extends Fields> = Schema.Struct.Type<F>
 
@@ -100,24 +108,43 @@ export interface Leaf<in In, out Out, out E, out R, out Name extends string> ext
   readonly kind: "block"
 }
 /** A block around another one, which it wraps in a policy or calls by another name. */
-export interface Wrapped<out Kind extends string, in In, out Out, out E, out R, out Name extends string, out Of> extends Block<In, Out, E, R, Name> {
+export interface Wrapped<
+  out Kind extends string,
+  in In,
+  out Out,
+  out E,
+  out R,
+  out Name extends string,
+  out Of
+> extends Block<In, Out, E, R, Name> {
   readonly kind: Kind
   readonly wraps: Of
 }
 /** A block whose structure its type does not tell; `Customs` are the names of the `Loop.custom`s inside. */
-export interface Sealed<in In, out Out, out E, out R, out Name extends string, out Customs = never> extends Block<In, Out, E, R, Name> {
+export interface Sealed<in In, out Out, out E, out R, out Name extends string, out Customs = never> extends Block<
+  In,
+  Out,
+  E,
+  R,
+  Name
+> {
   readonly customs: Customs
 }
 
 /** The names of the `Loop.custom`s anywhere inside: `never` means that a run can be left between any two leaves. */
-export type Customs<B> = B extends { readonly customs: infer C } ? C
-  : B extends { readonly wraps: infer Of } ? Customs<Of>
-  : B extends { readonly kind: infer K }
-    ? string extends K ? string
-    : K extends "custom" ? Name<B>
-    : B extends { readonly steps: infer S extends ReadonlyArray<unknown> } ? Customs<S[number]>
-    : never
-  : never
+export type Customs<B> = B extends { readonly customs: infer C }
+  ? C
+  : B extends { readonly wraps: infer Of }
+    ? Customs<Of>
+    : B extends { readonly kind: infer K }
+      ? string extends K
+        ? string
+        : K extends "custom"
+          ? Name<B>
+          : B extends { readonly steps: infer S extends ReadonlyArray<unknown> }
+            ? Customs<S[number]>
+            : never
+      : never
 
 /**
  * Makes a block of a function from its inputs and components to an Effect of its outputs.
@@ -199,10 +226,7 @@ export const pure: <
 /**
  * Runs a block of unknown type; `block.run(inputs)` where the type is known.
  */
-export const run: <B extends Any>(
-  self: B,
-  inputs: In<B>
-) => Effect.Effect<Out<B>, Error<B>, Services<B>> = block.runAny
+export const run: <B extends Any>(self: B, inputs: In<B>) => Effect.Effect<Out<B>, Error<B>, Services<B>> = block.runAny
 
 /** Whether a value is a block. */
 export const isBlock: (u: unknown) => u is Any = block.isBlock
@@ -225,14 +249,21 @@ export const rename: {
   <B extends Any, const N extends string>(self: B, name: N): Renamed<B, N>
 } = block.renameDual
 /** A block under the name `N`. */
-export type Renamed<B, N extends string> = B extends Sequential<string, infer Steps> ? Sequential<N, Steps>
-  : B extends Leaf<infer I, infer O, infer E, infer R, string> ? Leaf<I, O, E, R, N>
-  : Wrapped<"renamed", In<B>, Out<B>, Error<B>, Services<B>, N, B>
+export type Renamed<B, N extends string> =
+  B extends Sequential<string, infer Steps>
+    ? Sequential<N, Steps>
+    : B extends Leaf<infer I, infer O, infer E, infer R, string>
+      ? Leaf<I, O, E, R, N>
+      : Wrapped<"renamed", In<B>, Out<B>, Error<B>, Services<B>, N, B>
 
 /** Blocks that run one after the other over one state. */
-export interface Sequential<out Name extends string, in out Steps extends ReadonlyArray<Any>>
-  extends Block<Flow<Steps>["in"], Flow<Steps>["out"], Error<Steps[number]>, Services<Steps[number]>, Name>
-{
+export interface Sequential<out Name extends string, in out Steps extends ReadonlyArray<Any>> extends Block<
+  Flow<Steps>["in"],
+  Flow<Steps>["out"],
+  Error<Steps[number]>,
+  Services<Steps[number]>,
+  Name
+> {
   readonly kind: "sequential"
   readonly steps: Steps
 }
@@ -267,15 +298,18 @@ export interface When<out Key extends string, out B extends Any> {
 export const when = <const Key extends string, B extends Any>(when: Key, block: B): When<Key, B> => ({ when, block })
 
 /** One of several blocks, or perhaps none. */
-export interface Conditional<out Name extends string, in out B extends Any, out Skippable extends boolean, in Triggers = {}>
-  extends Block<
-    Flat<Choices.In<In<B>, Skippable> & Triggers>,
-    Choices.Out<Out<B>, Skippable>,
-    Error<B> | MissingInputError,
-    Services<B>,
-    Name
-  >
-{
+export interface Conditional<
+  out Name extends string,
+  in out B extends Any,
+  out Skippable extends boolean,
+  in Triggers = {}
+> extends Block<
+  Flat<Choices.In<In<B>, Skippable> & Triggers>,
+  Choices.Out<Out<B>, Skippable>,
+  Error<B> | MissingInputError,
+  Services<B>,
+  Name
+> {
   readonly kind: "conditional"
   readonly steps: ReadonlyArray<B>
 }
@@ -346,9 +380,13 @@ export const conditional: <
 type NameOf<B> = Name<B>
 
 /** Blocks that run beside each other. */
-export interface Parallel<out Name extends string, out Steps extends ReadonlyArray<Any>>
-  extends Block<ParallelIn<Steps>, ParallelOut<Steps>, Error<Steps[number]>, Services<Steps[number]>, Name>
-{
+export interface Parallel<out Name extends string, out Steps extends ReadonlyArray<Any>> extends Block<
+  ParallelIn<Steps>,
+  ParallelOut<Steps>,
+  Error<Steps[number]>,
+  Services<Steps[number]>,
+  Name
+> {
   readonly kind: "parallel"
   readonly steps: Steps
 }
@@ -407,6 +445,5 @@ export const pack: <const Name extends string, const F extends Fields>(
  * assert.equal(twice.blocks.length, 2)
  * ```
  */
-export const seal: <B extends Any>(
-  self: B
-) => Sealed<In<B>, Out<B>, Error<B>, Services<B>, Name<B>, Customs<B>> = block.seal
+export const seal: <B extends Any>(self: B) => Sealed<In<B>, Out<B>, Error<B>, Services<B>, Name<B>, Customs<B>> =
+  block.seal

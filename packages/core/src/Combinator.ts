@@ -27,7 +27,19 @@ export {
 } from "./internal/fields.ts"
 export type { DupNames, Flow, Needs, Problem, Producer, Result } from "./internal/flow.ts"
 export * from "./internal/machine.ts"
-export type { Branch, Compiled, Components, Definition, Exec, Fields, Finish, Node, Plan, Rec, Run } from "./internal/node.ts"
+export type {
+  Branch,
+  Compiled,
+  Components,
+  Definition,
+  Exec,
+  Fields,
+  Finish,
+  Node,
+  Plan,
+  Rec,
+  Run
+} from "./internal/node.ts"
 export { compiled } from "./internal/node.ts"
 export { Progress } from "./internal/progress.ts"
 export type { IterationEvent, Listener } from "./internal/progress.ts"

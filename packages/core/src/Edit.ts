@@ -10,19 +10,24 @@ type Steps = ReadonlyArray<Any>
 type Insert<S, At, B extends Any, After, Acc extends Steps = []> = S extends readonly [infer H extends Any, ...infer T]
   ? Insert<T, At, B, After, Name<H> extends At ? (After extends true ? [...Acc, H, B] : [...Acc, B, H]) : [...Acc, H]>
   : Acc
-type Replace<S, At extends string, B extends Any, Acc extends Steps = []> = S extends readonly [infer H extends Any, ...infer T]
+type Replace<S, At extends string, B extends Any, Acc extends Steps = []> = S extends readonly [
+  infer H extends Any,
+  ...infer T
+]
   ? Replace<T, At, B, Name<H> extends At ? [...Acc, AsStep<B, At>] : [...Acc, H]>
   : Acc
-type AsStep<B extends Any, N extends string> = Renamed<B, N> extends infer X extends Any ? X
-  : Block<In<B>, Out<B>, Error<B>, Services<B>, N>
+type AsStep<B extends Any, N extends string> =
+  Renamed<B, N> extends infer X extends Any ? X : Block<In<B>, Out<B>, Error<B>, Services<B>, N>
 type Remove<S, At, Acc extends Steps = []> = S extends readonly [infer H extends Any, ...infer T]
   ? Remove<T, At, Name<H> extends At ? Acc : [...Acc, H]>
   : Acc
 /** the problems anywhere in the edited sequence; `unknown` where there are none */
 type Edited<S extends Steps> = Flow<S>["check"] extends infer C
-  ? unknown extends C ? unknown
-  : C extends ReadonlyArray<unknown> ? Extract<C[number], Problem<string, never>>
-  : never
+  ? unknown extends C
+    ? unknown
+    : C extends ReadonlyArray<unknown>
+      ? Extract<C[number], Problem<string, never>>
+      : never
   : never
 type Get<S extends Steps, At extends string> = Extract<S[number], { readonly name: At }>
 
@@ -117,4 +122,7 @@ export const remove: <N extends string, S extends Steps, At extends Name<S[numbe
  * assert.deepEqual(Effect.runSync(Block.get(all, "inc").run({ x: 1 })), { x: 2 })
  * ```
  */
-export const get: <N extends string, S extends Steps, At extends Name<S[number]>>(self: Sequential<N, S>, name: At) => Get<S, At> = internal.get
+export const get: <N extends string, S extends Steps, At extends Name<S[number]>>(
+  self: Sequential<N, S>,
+  name: At
+) => Get<S, At> = internal.get

@@ -51,7 +51,8 @@ export const prependPath = <E>(cause: Cause.Cause<E>, segment: string): Cause.Ca
  * ```
  */
 export const pretty = (cause: Cause.Cause<unknown>): string => {
-  const path = pathOf(cause), text = Cause.pretty(cause)
+  const path = pathOf(cause),
+    text = Cause.pretty(cause)
   return path === undefined ? text : `in ${path}: ${text}`
 }
 

@@ -7,9 +7,11 @@ import * as internal from "./internal/pipeline.ts"
 type Names<Out> = keyof Out & string
 type Selection<Out> = Names<Out> | ReadonlyArray<Names<Out>> | undefined
 /** What a run gives: one output by its name, a record of several, or all. */
-export type Selected<Out, O> = O extends keyof Out ? Out[O]
-  : O extends ReadonlyArray<infer K> ? { readonly [X in K & keyof Out]: Out[X] }
-  : Out
+export type Selected<Out, O> = O extends keyof Out
+  ? Out[O]
+  : O extends ReadonlyArray<infer K>
+    ? { readonly [X in K & keyof Out]: Out[X] }
+    : Out
 
 /**
  * Runs a block. Every input is checked against the field of every block that reads it, so that a value cannot pass one
@@ -85,4 +87,5 @@ export const runUnknown: <B extends Any, const O extends Selection<Out<B>> = und
  * assert.equal(inputs.until.getUTCFullYear(), 2026)
  * ```
  */
-export const decodeInputs: <B extends Any>(block: B, inputs: unknown) => Effect.Effect<In<B>, InputError> = internal.decode
+export const decodeInputs: <B extends Any>(block: B, inputs: unknown) => Effect.Effect<In<B>, InputError> =
+  internal.decode

@@ -146,8 +146,10 @@ export const resume: Runs<"snapshot", SnapshotMismatch | SnapshotInvalid> = (
  * assert.equal(snapshot.at, "start")
  * ```
  */
-export const start: <B extends Any>(block: B, inputs: In<B>) => Effect.Effect<Snapshot> = (block: Any, inputs: unknown) =>
-  internal.start(compiled(block), Object(inputs))
+export const start: <B extends Any>(block: B, inputs: In<B>) => Effect.Effect<Snapshot> = (
+  block: Any,
+  inputs: unknown
+) => internal.start(compiled(block), Object(inputs))
 
 /** Variables of a block that a snapshot may be given other values of. */
 export type Changes<B extends Any> = {
@@ -291,10 +293,8 @@ export const toBytes = (
   snapshot: Snapshot
 ): Effect.Effect<Uint8Array, SnapshotMismatch | SnapshotInvalid> => json.toBytes(compiled(block), snapshot)
 /** From the bytes of `toBytes`. Bytes of which some are missing fail with `SnapshotInvalid`. */
-export const fromBytes = (
-  block: Any,
-  bytes: Uint8Array
-): Effect.Effect<Snapshot, SnapshotMismatch | SnapshotInvalid> => json.fromBytes(compiled(block), bytes)
+export const fromBytes = (block: Any, bytes: Uint8Array): Effect.Effect<Snapshot, SnapshotMismatch | SnapshotInvalid> =>
+  json.fromBytes(compiled(block), bytes)
 
 /** A place for the bytes of large fields. */
 export interface Blobs extends blobs.Blobs {}

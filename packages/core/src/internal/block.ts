@@ -1,5 +1,5 @@
 /** Making a block of a definition, and running it. */
-import * as Cause from "effect/Cause"
+import type * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
@@ -18,9 +18,16 @@ export const TypeId = "~effect-blocks/Block" as const
 
 /** loop turns until the fiber gets a turn */
 export const BUDGET = 512
-const isTraced = (fiber: Fiber.Fiber<any, any>): boolean => fiber.cache.tracer !== undefined && fiber.cache.tracerEnabled
+const isTraced = (fiber: Fiber.Fiber<any, any>): boolean =>
+  fiber.cache.tracer !== undefined && fiber.cache.tracerEnabled
 /** what a run carries, of the fiber that runs it */
-export const runOf = (fiber: Fiber.Fiber<any, any>): Run => ({ traced: isTraced(fiber), context: fiber.context, budget: BUDGET, deadline: 0, watch: null })
+export const runOf = (fiber: Fiber.Fiber<any, any>): Run => ({
+  traced: isTraced(fiber),
+  context: fiber.context,
+  budget: BUDGET,
+  deadline: 0,
+  watch: null
+})
 
 const noFinish = (_state: Rec, _value: unknown): void => {}
 const noDraw = (): null => null
@@ -31,30 +38,36 @@ const spanned = (definition: Definition, exec: Exec): Exec => {
   return (state, run) =>
     run.traced
       ? Effect.useSpan(definition.name, options, (span) =>
-        Effect.provideService(Effect.suspend(() => exec(state, run) ?? Exit.void), Tracer.ParentSpan, span))
+          Effect.provideService(
+            Effect.suspend(() => exec(state, run) ?? Exit.void),
+            Tracer.ParentSpan,
+            span
+          )
+        )
       : exec(state, run)
 }
 
-const enterer = (inputs: Definition["inputs"]): (given: Rec) => Rec => {
-  const keys = Object.keys(inputs), triggers = new Set(keys.filter((k) => inputs[k] === Trigger))
+const enterer = (inputs: Definition["inputs"]): ((given: Rec) => Rec) => {
+  const keys = Object.keys(inputs),
+    triggers = new Set(keys.filter((k) => inputs[k] === Trigger))
   const plain = triggers.size === 0 && keys.every((k) => !(k in Object.prototype))
   return plain
     ? (given) => {
-      const state = empty()
-      for (let i = 0; i < keys.length; i++) {
-        const v = given[keys[i]!]
-        if (v !== undefined) state[keys[i]!] = v
+        const state = empty()
+        for (let i = 0; i < keys.length; i++) {
+          const v = given[keys[i]!]
+          if (v !== undefined) state[keys[i]!] = v
+        }
+        return state
       }
-      return state
-    }
     : (given) => {
-      const state = empty()
-      for (const k of keys) {
-        const v = own(given, k)
-        if (v !== undefined) state[k] = triggers.has(k) ? true : v
+        const state = empty()
+        for (const k of keys) {
+          const v = own(given, k)
+          if (v !== undefined) state[k] = triggers.has(k) ? true : v
+        }
+        return state
       }
-      return state
-    }
 }
 
 class BlockImpl {
@@ -132,7 +145,8 @@ const runner = (self: Compiled): Compiled["run"] => {
     listener === null || !hasIterations(self) ? go(state, run) : watched(self, state, run, listener)
   return (inputs) =>
     Effect.withFiber((fiber) => {
-      const run = runOf(fiber), listener = fiber.getRef(Progress)
+      const run = runOf(fiber),
+        listener = fiber.getRef(Progress)
       const state = self.enter(inputs)
       const drawn = self.draw(state)
       if (drawn === null) return begin(state, run, listener)
@@ -147,8 +161,20 @@ export const isBlock = (u: any): u is any => typeof u === "object" && u !== null
 export const runAny = (self: any, inputs: any): any => self.run(inputs)
 export const seal = (self: any): any => self
 
-export const rename = (self: Compiled, name: string): Compiled =>
-  name === self.name ? self : self.definition.renamed?.(name) ?? fromExec({ ...self.definition, name })
+export const rename = (self: Compiled, name: string): Compiled => {
+  if (name === self.name) return self
+  const { renamed, workflows } = self.definition
+  if (renamed === undefined) {
+    const { rebuild } = self.definition
+    return fromExec({
+      ...self.definition,
+      name,
+      ...(rebuild === undefined ? {} : { rebuild: (blocks) => rename(rebuild(blocks), name) })
+    })
+  }
+  const block = renamed(name)
+  return workflows === undefined ? block : fromExec({ ...block.definition, workflows })
+}
 
 export const renameDual: any = dual(2, rename)
 

@@ -12,33 +12,44 @@ interface Choice {
   readonly skippable: boolean
   readonly triggers: Fields
   readonly select: (state: Rec) => string | undefined
+  readonly label: (branch: string) => string
 }
 
 /** what is missing for a branch */
 const missingOf = (block: Compiled, branch: Branch, state: Rec): MissingInputError | undefined => {
   let missing: Array<string> | undefined
   for (const k of branch.need) if (state[k] === undefined) (missing ??= []).push(k)
-  return missing === undefined ? undefined : new MissingInputError({
-    block: block.name,
-    branch: branch.block.name,
-    missing,
-    expected: missing.map((k) => expectedOf(branch.block.inputs[k]!))
-  })
+  return missing === undefined
+    ? undefined
+    : new MissingInputError({
+        block: block.name,
+        branch: branch.block.name,
+        missing,
+        expected: missing.map((k) => expectedOf(branch.block.inputs[k]!))
+      })
 }
 
 const choice = (name: string, options: Choice): Compiled => {
   const { branches, select } = options
   unique(name, branches)
-  const byName = new Map<string, Branch>(branches.map((block) => [block.name, {
-    block,
-    need: Object.keys(block.inputs).filter((k) => isNeeded(block.inputs[k]!))
-  }]))
+  const byName = new Map<string, Branch>(
+    branches.map((block) => [
+      block.name,
+      {
+        block,
+        need: Object.keys(block.inputs).filter((k) => isNeeded(block.inputs[k]!))
+      }
+    ])
+  )
   const choose = (state: Rec): Branch | undefined => {
     const chosen = select(state)
     if (chosen === undefined) return undefined
     const branch = byName.get(chosen)
     if (branch === undefined) {
-      throw new CompositionError({ block: name, reason: `chose '${chosen}', which is none of its branches ${[...byName.keys()].join(", ")}` })
+      throw new CompositionError({
+        block: name,
+        reason: `chose '${chosen}', which is none of its branches ${[...byName.keys()].join(", ")}`
+      })
     }
     return branch
   }
@@ -55,6 +66,8 @@ const choice = (name: string, options: Choice): Compiled => {
       missing: (branch, state) => missingOf(self, branch, state)
     },
     choose: select,
+    skippable: options.skippable,
+    label: options.label,
     rebuild: (branches) => choice(name, { ...options, branches }),
     renamed: (name) => choice(name, options),
     exec: (state, run) => {
@@ -91,6 +104,7 @@ export const auto = (name: string, branches: any, options?: any): any => {
     branches: [...whens.map((w) => w.block), ...(fallback === undefined ? [] : [fallback])],
     skippable: fallback === undefined,
     triggers: Object.fromEntries(whens.map((w) => [w.when, Trigger])) as any,
+    label: (branch) => triggers.find(([, name]) => name === branch)?.[0] ?? "otherwise",
     select: (state) => {
       for (const [trigger, branch] of triggers) if (state[trigger] !== undefined) return branch
       return fallback?.name
@@ -105,6 +119,7 @@ export const conditional = (name: string, options: any): any => {
     branches: options.branches,
     skippable: options.otherwise === undefined,
     triggers: options.triggers,
+    label: (branch) => (branch === options.otherwise ? "otherwise" : branch),
     select: (state) => options.select(view(state)) ?? options.otherwise
   })
 }

@@ -19,8 +19,10 @@ const edited = (self: Compiled, name: string, f: (steps: Array<Compiled>, i: num
   return self.definition.rebuild(steps)
 }
 
-export const insertBefore = (self: any, name: string, block: any): any => edited(self, name, (steps, i) => steps.splice(i, 0, block))
-export const insertAfter = (self: any, name: string, block: any): any => edited(self, name, (steps, i) => steps.splice(i + 1, 0, block))
+export const insertBefore = (self: any, name: string, block: any): any =>
+  edited(self, name, (steps, i) => steps.splice(i, 0, block))
+export const insertAfter = (self: any, name: string, block: any): any =>
+  edited(self, name, (steps, i) => steps.splice(i + 1, 0, block))
 export const replace = (self: any, name: string, block: any): any =>
   edited(self, name, (steps, i) => {
     steps[i] = rename(block, name)

@@ -8,9 +8,12 @@ import { merger, put } from "./state.ts"
 /** The annotation that `Field.default` leaves on a field. */
 export const DefaultAnnotation = "~effect-blocks/default"
 /** Constants are used by each reader for itself; effects are evaluated when a run starts. */
-export type Default = { readonly _tag: "constant"; readonly value: unknown } | { readonly _tag: "effect"; readonly effect: Effect.Effect<unknown, any> }
+export type Default =
+  | { readonly _tag: "constant"; readonly value: unknown }
+  | { readonly _tag: "effect"; readonly effect: Effect.Effect<unknown, any> }
 
-const encodedSide = (s: any): boolean => s.ast.encoding?.some((link: any) => link.to.context?.isOptional === true) === true
+const encodedSide = (s: any): boolean =>
+  s.ast.encoding?.some((link: any) => link.to.context?.isOptional === true) === true
 /** the caller may leave it out */
 export const isOptional = (s: Schema.Constraint): boolean => s.ast.context?.isOptional === true || encodedSide(s)
 /** a reader cannot do without it: neither optional nor happy with `undefined` */
@@ -22,13 +25,16 @@ export const defaultOf = (key: string, s: Schema.Constraint): Default | undefine
   const noted = Schema.resolveAnnotations(s)?.[DefaultAnnotation] as Default | undefined
   if (noted !== undefined) return noted
   if (s.ast.context?.isOptional === true || !encodedSide(s)) return undefined
-  const decode: (u: unknown) => Effect.Effect<any, any> = Schema.decodeUnknownEffect(Schema.Struct({ [key]: s }) as any) as any
+  const decode: (u: unknown) => Effect.Effect<any, any> = Schema.decodeUnknownEffect(
+    Schema.Struct({ [key]: s }) as any
+  ) as any
   return { _tag: "effect", effect: Effect.suspend(() => Effect.map(decode({}), (value: any) => value[key])) }
 }
 
 /** The view that a block has of a state: its inputs, with constant defaults where they are missing. */
-export const viewOf = (fields: Fields): (state: Rec) => any => {
-  const keys = Object.keys(fields), n = keys.length
+export const viewOf = (fields: Fields): ((state: Rec) => any) => {
+  const keys = Object.keys(fields),
+    n = keys.length
   const constants = keys.map((k) => {
     const d = defaultOf(k, fields[k]!)
     return d?._tag === "constant" ? d.value : undefined
@@ -47,7 +53,8 @@ export const viewOf = (fields: Fields): (state: Rec) => any => {
   return (state) => {
     const inputs: Rec = {}
     for (let i = 0; i < n; i++) {
-      const k = keys[i]!, v = state[k]
+      const k = keys[i]!,
+        v = state[k]
       if (v !== undefined) inputs[k] = v
       else if (constants[i] !== undefined) inputs[k] = constants[i]
     }
@@ -55,25 +62,29 @@ export const viewOf = (fields: Fields): (state: Rec) => any => {
   }
 }
 /** Writes what a block returned. */
-export const writerOf = (fields: Fields): (state: Rec, out: any) => void => merger(Object.keys(fields))
+export const writerOf = (fields: Fields): ((state: Rec, out: any) => void) => merger(Object.keys(fields))
 
 /** A trigger of `auto`: only whether it is there is looked at, and only that becomes state. */
-export const Trigger: Schema.Constraint = Schema.optionalKey(Schema.declare((_: unknown): _ is unknown => true, {
-  representation: { id: "effect-blocks/Trigger", payload: null },
-  expected: "anything",
-  toCodecJson: () => Schema.link<unknown>()(Schema.Boolean, {
-    decode: SchemaGetter.transform((_: boolean) => true as unknown),
-    encode: SchemaGetter.transform((_: unknown) => true)
-  })
-} as any))
+export const Trigger: Schema.Constraint = Schema.optionalKey(
+  Schema.declare((_: unknown): _ is unknown => true, {
+    representation: { id: "effect-blocks/Trigger", payload: null },
+    expected: "anything",
+    toCodecJson: () =>
+      Schema.link<unknown>()(Schema.Boolean, {
+        decode: SchemaGetter.transform((_: boolean) => true as unknown),
+        encode: SchemaGetter.transform((_: unknown) => true)
+      })
+  } as any)
+)
 
 const unions = new WeakMap<object, ReadonlyArray<any>>()
-const bare = (s: any): any => s.ast.context?.isOptional === true && s.schema !== undefined ? s.schema : s
+const bare = (s: any): any => (s.ast.context?.isOptional === true && s.schema !== undefined ? s.schema : s)
 const members = (s: any): ReadonlyArray<any> => unions.get(bare(s)) ?? [bare(s)]
 const unnest = (s: any): ReadonlyArray<any> =>
   Array.isArray(s.members) && s.ast._tag === "Union" ? s.members.flatMap(unnest) : [s]
 /** The Schemas that a value of this field may have gone through: several for a union that `either` made. */
-export const writersOf = (s: any): ReadonlyArray<any> => unions.has(bare(s)) ? unions.get(bare(s))!.flatMap(unnest) : [s]
+export const writersOf = (s: any): ReadonlyArray<any> =>
+  unions.has(bare(s)) ? unions.get(bare(s))!.flatMap(unnest) : [s]
 /** The field of a value that either of two fields wrote, the likelier first. Two equal ones are one. */
 export const either = (a: any, b: any, optional: boolean): any => {
   const all = [...new Set([...members(a), ...members(b)])]
@@ -82,23 +93,26 @@ export const either = (a: any, b: any, optional: boolean): any => {
   return !optional ? union : a === b && isOptional(a) ? a : Schema.optionalKey(union)
 }
 /** The same field where it may also be absent. */
-export const perhaps = (s: any): any => isOptional(s) ? s : Schema.optionalKey(s)
+export const perhaps = (s: any): any => (isOptional(s) ? s : Schema.optionalKey(s))
 
 /** A record of fields whose names cannot collide with those of `Object.prototype`. */
 export const record = (): Record<string, any> => Object.create(null)
 const has = (fields: Fields, k: string): boolean => Object.hasOwn(fields, k)
 /** a requirement hides an optional field of the same name, and every field a mere trigger */
 const addInput = (inputs: Record<string, any>, k: string, s: any): void => {
-  if (!has(inputs, k) || isOptional(inputs[k]) && !isOptional(s) || inputs[k] === Trigger) inputs[k] = s
+  if (!has(inputs, k) || (isOptional(inputs[k]) && !isOptional(s)) || inputs[k] === Trigger) inputs[k] = s
 }
 
 /** What blocks that run one after the other need and write together. An optional output does not satisfy a later reader. */
 export const mergeFields = (steps: ReadonlyArray<{ readonly inputs: Fields; readonly outputs: Fields }>) => {
-  const inputs = record(), outputs = record(), known = new Set<string>()
+  const inputs = record(),
+    outputs = record(),
+    known = new Set<string>()
   for (const step of steps) {
     for (const k of Object.keys(step.inputs)) if (!known.has(k)) addInput(inputs, k, step.inputs[k])
     for (const k of Object.keys(step.outputs)) {
-      const s = step.outputs[k]!, sure = !isOptional(s)
+      const s = step.outputs[k]!,
+        sure = !isOptional(s)
       outputs[k] = sure || !has(outputs, k) ? s : either(s, outputs[k], !known.has(k))
       if (sure) known.add(k)
     }
@@ -107,7 +121,8 @@ export const mergeFields = (steps: ReadonlyArray<{ readonly inputs: Fields; read
 }
 /** What blocks that all read the same state need and write together. */
 export const besideFields = (steps: ReadonlyArray<{ readonly inputs: Fields; readonly outputs: Fields }>) => {
-  const inputs = record(), outputs = record()
+  const inputs = record(),
+    outputs = record()
   for (const step of steps) {
     for (const k of Object.keys(step.inputs)) addInput(inputs, k, step.inputs[k])
     for (const k of Object.keys(step.outputs)) outputs[k] = step.outputs[k]
@@ -115,9 +130,15 @@ export const besideFields = (steps: ReadonlyArray<{ readonly inputs: Fields; rea
   return { inputs, outputs }
 }
 /** What one of several blocks needs and writes; `skippable`: perhaps none of them runs. */
-export const choiceFields = (branches: ReadonlyArray<{ readonly inputs: Fields; readonly outputs: Fields }>, skippable: boolean, triggers: Fields) => {
-  const inputs = record(), outputs = record()
-  const all = (side: "inputs" | "outputs", k: string) => !skippable && branches.every((b) => has(b[side], k) && !isOptional(b[side][k]!))
+export const choiceFields = (
+  branches: ReadonlyArray<{ readonly inputs: Fields; readonly outputs: Fields }>,
+  skippable: boolean,
+  triggers: Fields
+) => {
+  const inputs = record(),
+    outputs = record()
+  const all = (side: "inputs" | "outputs", k: string) =>
+    !skippable && branches.every((b) => has(b[side], k) && !isOptional(b[side][k]!))
   for (const b of branches) {
     for (const k of Object.keys(b.inputs)) {
       // a branch that only looks whether it is there must not hide one that reads it
@@ -125,7 +146,11 @@ export const choiceFields = (branches: ReadonlyArray<{ readonly inputs: Fields; 
     }
     for (const k of Object.keys(b.outputs)) {
       const sure = all("outputs", k)
-      outputs[k] = has(outputs, k) ? either(outputs[k], b.outputs[k], !sure) : sure ? b.outputs[k] : perhaps(b.outputs[k])
+      outputs[k] = has(outputs, k)
+        ? either(outputs[k], b.outputs[k], !sure)
+        : sure
+          ? b.outputs[k]
+          : perhaps(b.outputs[k])
     }
   }
   for (const k of Object.keys(triggers)) inputs[k] ??= perhaps(triggers[k])
@@ -133,7 +158,7 @@ export const choiceFields = (branches: ReadonlyArray<{ readonly inputs: Fields; 
 }
 
 /** Evaluates the effect defaults of what is missing in a state that was just entered. */
-export const drawer = (fields: Fields): (state: Rec) => Effect.Effect<void, any, any> | null => {
+export const drawer = (fields: Fields): ((state: Rec) => Effect.Effect<void, any, any> | null) => {
   const draws: Array<readonly [string, Effect.Effect<unknown, any>]> = []
   for (const k of Object.keys(fields)) {
     const d = defaultOf(k, fields[k]!)
@@ -143,8 +168,13 @@ export const drawer = (fields: Fields): (state: Rec) => Effect.Effect<void, any,
   return (state) => {
     const missing = draws.filter(([k]) => state[k] === undefined)
     if (missing.length === 0) return null
-    return Effect.forEach(missing, ([k, effect]) => Effect.map(effect, (value) => {
-      state[k] = value
-    }), { discard: true })
+    return Effect.forEach(
+      missing,
+      ([k, effect]) =>
+        Effect.map(effect, (value) => {
+          state[k] = value
+        }),
+      { discard: true }
+    )
   }
 }

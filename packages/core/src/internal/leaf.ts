@@ -1,5 +1,5 @@
 import * as Context from "effect/Context"
-import * as Effect from "effect/Effect"
+import type * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
 import { fromExec } from "./block.ts"
@@ -8,10 +8,12 @@ import type { Exec } from "./node.ts"
 
 export const make = (name: string, options: any): any => {
   const run = options.run as (inputs: any, components: any) => Effect.Effect<any, any, any>
-  const view = viewOf(options.inputs), write = writerOf(options.outputs)
+  const view = viewOf(options.inputs),
+    write = writerOf(options.outputs)
   const keys = Object.entries<any>(options.components ?? {})
   // the components of the context seen last: taken and used in one synchronous step, so runs may share the block
-  let context: Context.Context<never> | undefined, components: any = {}
+  let context: Context.Context<never> | undefined,
+    components: any = {}
   const exec: Exec = (state, current) => {
     if (keys.length > 0 && context !== current.context) {
       context = undefined
@@ -48,4 +50,3 @@ export const pack = (group: string, fields: any): any =>
     outputs: { [group]: Schema.Struct(fields) },
     run: (inputs: any) => Exit.succeed({ [group]: inputs })
   })
-

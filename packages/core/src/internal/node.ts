@@ -73,15 +73,20 @@ export interface Plan {
 export type Node =
   | { readonly _tag: "sequential"; readonly steps: ReadonlyArray<Compiled>; readonly shell?: boolean }
   | {
-    readonly _tag: "conditional"
-    readonly choose: (state: Rec) => Branch | undefined
-    /** by name, for a run that is re-entered */
-    readonly branch: (name: string) => Branch | undefined
-    /** what is missing for a branch */
-    readonly missing: (branch: Branch, state: Rec) => MissingInputError | undefined
-  }
+      readonly _tag: "conditional"
+      readonly choose: (state: Rec) => Branch | undefined
+      /** by name, for a run that is re-entered */
+      readonly branch: (name: string) => Branch | undefined
+      /** what is missing for a branch */
+      readonly missing: (branch: Branch, state: Rec) => MissingInputError | undefined
+    }
   | { readonly _tag: "loop"; readonly steps: ReadonlyArray<Compiled>; readonly plan: Plan }
-  | { readonly _tag: "provide"; readonly block: Compiled; readonly layer: Layer.Layer<any, any, any>; readonly shell: true }
+  | {
+      readonly _tag: "provide"
+      readonly block: Compiled
+      readonly layer: Layer.Layer<any, any, any>
+      readonly shell: true
+    }
 
 /** Components by the name under which `run` gets them. */
 export type Components = { readonly [name: string]: Context.Key<any, any> }
@@ -114,6 +119,10 @@ export interface Definition {
   readonly renamed?: (name: string) => Compiled
   /** which of `blocks` a conditional runs, of what is known before a run */
   readonly choose?: (state: Rec) => string | undefined
+  /** perhaps no branch of a conditional runs */
+  readonly skippable?: boolean
+  /** what selects a branch, as text */
+  readonly label?: (branch: string) => string
   /** named sets of inputs */
   readonly workflows?: Readonly<Record<string, ReadonlyArray<string>>>
   /** for a loop that reports its iterations itself (`Loop.custom`) */

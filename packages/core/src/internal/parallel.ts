@@ -14,7 +14,10 @@ export const parallel = (name: string, blocks: any, options?: any): any => {
   for (const b of steps) {
     for (const k of Object.keys(b.outputs)) {
       if (writer.has(k)) {
-        throw new CompositionError({ block: name, reason: `'${writer.get(k)}' and '${b.name}' both write '${k}' in parallel` })
+        throw new CompositionError({
+          block: name,
+          reason: `'${writer.get(k)}' and '${b.name}' both write '${k}' in parallel`
+        })
       }
       writer.set(k, b.name)
     }
@@ -29,7 +32,8 @@ export const parallel = (name: string, blocks: any, options?: any): any => {
     blocks,
     rebuild: (blocks) => parallel(name, blocks, options),
     exec: (state, run) => {
-      const states: Array<Rec> = [], waiting: Array<Effect.Effect<unknown, any, any>> = []
+      const states: Array<Rec> = [],
+        waiting: Array<Effect.Effect<unknown, any, any>> = []
       const begin = (b: Compiled): void => {
         const own = copy(state)
         states.push(own)
@@ -40,13 +44,15 @@ export const parallel = (name: string, blocks: any, options?: any): any => {
           e = Exit.die(defect)
         }
         if (e !== null) {
-          waiting.push(Effect.matchCauseEffect(e, {
-            onSuccess: (value) => {
-              b.finish(own, value)
-              return Exit.void
-            },
-            onFailure: (cause) => Exit.failCause(prependPath(cause, b.name))
-          }))
+          waiting.push(
+            Effect.matchCauseEffect(e, {
+              onSuccess: (value) => {
+                b.finish(own, value)
+                return Exit.void
+              },
+              onFailure: (cause) => Exit.failCause(prependPath(cause, b.name))
+            })
+          )
         }
       }
       for (const b of steps) begin(b)
@@ -57,7 +63,10 @@ export const parallel = (name: string, blocks: any, options?: any): any => {
         merge()
         return null
       }
-      return Effect.map(Effect.forEach(waiting, (e) => e, { concurrency, discard: true }), merge)
+      return Effect.map(
+        Effect.forEach(waiting, (e) => e, { concurrency, discard: true }),
+        merge
+      )
     }
   })
 }

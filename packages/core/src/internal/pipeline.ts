@@ -25,8 +25,12 @@ const pathText = (field: string, path: ReadonlyArray<unknown>): string =>
 const issuesOf = (field: string, block: string, schema: any, cause: Cause.Cause<any>): ReadonlyArray<InputIssue> => {
   const error = Cause.squash(cause) as any
   const expected = expectedOf(schema)
-  const found = Schema.isSchemaError(error) ? format(error.issue).issues : [{ message: String(error?.message ?? error), path: [] }]
-  return found.map((i) => new InputIssue({ field, path: pathText(field, (i.path ?? []).slice(1)), block, expected, reason: i.message }))
+  const found = Schema.isSchemaError(error)
+    ? format(error.issue).issues
+    : [{ message: String(error?.message ?? error), path: [] }]
+  return found.map(
+    (i) => new InputIssue({ field, path: pathText(field, (i.path ?? []).slice(1)), block, expected, reason: i.message })
+  )
 }
 
 interface Check {
@@ -48,21 +52,29 @@ const checksOf = (block: Compiled): ReadonlyMap<string, Checks> => {
   let checks = known.get(block)
   if (checks === undefined) {
     const readers = readersOf(block)
-    checks = new Map(Object.keys(block.inputs).map((k): [string, Checks] => {
-      const field: any = block.inputs[k]
-      const list = readers.get(k) ?? []
-      const codec = Schema.toCodecJson(Schema.Struct({ value: field }) as any)
-      return [k, {
-        needed: isNeeded(field),
-        path: list[0]?.path ?? block.name,
-        readers: list.map(({ path, schema }) => ({
-          path,
-          schema,
-          parse: Schema.decodeUnknownExit(Schema.Struct({ value: Schema.toType(schema) }) as any, { errors: "all" })
-        })),
-        decode: field === Trigger ? (value) => Effect.succeed({ value }) : Schema.decodeUnknownEffect(codec as any, parsing) as any
-      }]
-    }))
+    checks = new Map(
+      Object.keys(block.inputs).map((k): [string, Checks] => {
+        const field: any = block.inputs[k]
+        const list = readers.get(k) ?? []
+        const codec = Schema.toCodecJson(Schema.Struct({ value: field }) as any)
+        return [
+          k,
+          {
+            needed: isNeeded(field),
+            path: list[0]?.path ?? block.name,
+            readers: list.map(({ path, schema }) => ({
+              path,
+              schema,
+              parse: Schema.decodeUnknownExit(Schema.Struct({ value: Schema.toType(schema) }) as any, { errors: "all" })
+            })),
+            decode:
+              field === Trigger
+                ? (value) => Effect.succeed({ value })
+                : (Schema.decodeUnknownEffect(codec as any, parsing) as any)
+          }
+        ]
+      })
+    )
     known.set(block, checks)
   }
   return checks
@@ -82,7 +94,8 @@ const distance = (a: string, b: string): number => {
 }
 const unknownIssue = (block: Compiled, key: string): InputIssue => {
   const names = Object.keys(block.inputs)
-  const close = key.length > 64 ? undefined : names.map((n) => [distance(key, n), n] as const).sort((a, b) => a[0] - b[0])[0]
+  const close =
+    key.length > 64 ? undefined : names.map((n) => [distance(key, n), n] as const).toSorted((a, b) => a[0] - b[0])[0]
   const hint = close !== undefined && close[0] <= Math.max(2, key.length / 3) ? `, did you mean '${close[1]}'?` : ""
   const expected = names.length === 0 ? "no input" : `one of ${names.join(", ")}`
   return new InputIssue({ field: key, path: key, block: "", expected, reason: `there is no input of this name${hint}` })
@@ -113,7 +126,8 @@ const validate = (block: Compiled, values: Rec, given: Rec): ReadonlyArray<Input
   }
   return issues
 }
-const refuse = (block: Compiled, issues: ReadonlyArray<InputIssue>) => Effect.fail(new InputError({ block: block.name, issues }))
+const refuse = (block: Compiled, issues: ReadonlyArray<InputIssue>) =>
+  Effect.fail(new InputError({ block: block.name, issues }))
 
 const selected = (out: Rec, output: string | ReadonlyArray<string> | undefined): any => {
   if (output === undefined) return out
@@ -125,7 +139,10 @@ const selected = (out: Rec, output: string | ReadonlyArray<string> | undefined):
 const assertOutputs = (block: Compiled, output: string | ReadonlyArray<string> | undefined): void => {
   for (const k of output === undefined ? [] : typeof output === "string" ? [output] : output) {
     if (!Object.hasOwn(block.outputs, k)) {
-      throw new CompositionError({ block: block.name, reason: `has no output '${k}', only ${Object.keys(block.outputs).join(", ")}` })
+      throw new CompositionError({
+        block: block.name,
+        reason: `has no output '${k}', only ${Object.keys(block.outputs).join(", ")}`
+      })
     }
   }
 }
@@ -137,26 +154,42 @@ export const run = (block: any, inputs: any, options?: any): any =>
     const values = state === undefined ? inputs : { ...state, ...inputs }
     const issues = validate(block, values, inputs)
     if (issues.length > 0) return refuse(block, issues)
-    return Effect.map(block.run(values), (out: any) => selected(state === undefined ? out : { ...state, ...out }, options?.output))
+    return Effect.map(block.run(values), (out: any) =>
+      selected(state === undefined ? out : { ...state, ...out }, options?.output)
+    )
   })
 
 /** JSON to typed inputs */
 export const decode = (block: any, json: unknown): any =>
   Effect.suspend(() => {
     if (!isObject(json) || Array.isArray(json)) {
-      return refuse(block, [new InputIssue({ field: "", path: "", block: "", expected: "an object", reason: "the inputs are not an object" })])
+      return refuse(block, [
+        new InputIssue({
+          field: "",
+          path: "",
+          block: "",
+          expected: "an object",
+          reason: "the inputs are not an object"
+        })
+      ])
     }
-    const checks = checksOf(block), given: Rec = json
-    const values: Rec = {}, wrong = new Map<string, ReadonlyArray<InputIssue>>()
+    const checks = checksOf(block),
+      given: Rec = json
+    const values: Rec = {},
+      wrong = new Map<string, ReadonlyArray<InputIssue>>()
     const present = [...checks].filter(([k]) => own(given, k) !== undefined)
-    const decoded = Effect.forEach(present, ([k, check]) =>
-      Effect.matchCauseEffect(check.decode({ value: given[k] }), {
-        onSuccess: ({ value }) => Effect.sync(() => put(values, k, value)),
-        onFailure: (cause) =>
-          Cause.hasInterrupts(cause)
-            ? Effect.failCause(cause)
-            : Effect.sync(() => wrong.set(k, issuesOf(k, check.path, block.inputs[k], cause)))
-      }), { discard: true })
+    const decoded = Effect.forEach(
+      present,
+      ([k, check]) =>
+        Effect.matchCauseEffect(check.decode({ value: given[k] }), {
+          onSuccess: ({ value }) => Effect.sync(() => put(values, k, value)),
+          onFailure: (cause) =>
+            Cause.hasInterrupts(cause)
+              ? Effect.failCause(cause)
+              : Effect.sync(() => wrong.set(k, issuesOf(k, check.path, block.inputs[k], cause)))
+        }),
+      { discard: true }
+    )
     return Effect.flatMap(decoded, () => {
       const issues = validate(block, values, given).filter((i) => !wrong.has(i.field))
       for (const list of wrong.values()) issues.push(...list)
@@ -168,5 +201,6 @@ export const runUnknown = (block: any, json: unknown, options?: any): any =>
   Effect.suspend(() => {
     assertOutputs(block, options?.output)
     return Effect.flatMap(decode(block, json), (values: any) =>
-      Effect.map(block.run(values), (out: any) => selected(out, options?.output)))
+      Effect.map(block.run(values), (out: any) => selected(out, options?.output))
+    )
   })

@@ -11,7 +11,7 @@ export type Readers = ReadonlyMap<string, ReadonlyArray<Reader>>
 const known = new WeakMap<Compiled, Readers>()
 export const readersOf = (root: Compiled): Readers => {
   let readers = known.get(root)
-  if (readers === undefined) known.set(root, readers = collect(root))
+  if (readers === undefined) known.set(root, (readers = collect(root)))
   return readers
 }
 

@@ -2,7 +2,9 @@
 
 /** The same properties, written out. */
 export type Flat<A> = { readonly [K in keyof A]: A[K] } & {}
-export type RequiredKeys<A> = [A] extends [Required<A>] ? keyof A : keyof { [K in keyof A as {} extends Pick<A, K> ? never : K]: 0 }
+export type RequiredKeys<A> = [A] extends [Required<A>]
+  ? keyof A
+  : keyof { [K in keyof A as {} extends Pick<A, K> ? never : K]: 0 }
 export type OptionalKeys<A> = Exclude<keyof A, RequiredKeys<A>>
 /** the keys of all members of a union */
 export type KeysOf<A> = A extends unknown ? keyof A : never

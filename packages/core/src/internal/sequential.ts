@@ -9,7 +9,10 @@ import type { Compiled, Exec } from "./node.ts"
  * Runs blocks in order over one state: plain JavaScript while they finish at once, and otherwise one whileLoop whose
  * program counter moves on. `segments` are their names in paths.
  */
-export const execAll = (steps: ReadonlyArray<Compiled>, segments: ReadonlyArray<string> = steps.map((s) => s.name)): Exec => {
+export const execAll = (
+  steps: ReadonlyArray<Compiled>,
+  segments: ReadonlyArray<string> = steps.map((s) => s.name)
+): Exec => {
   const n = steps.length
   return (state, run) => {
     let pc = 0

@@ -4,7 +4,7 @@
  */
 import type { Rec } from "./node.ts"
 
-const State = function() {} as unknown as new() => Rec
+const State = function () {} as unknown as new () => Rec
 ;(State as any).prototype = Object.create(null)
 
 export const empty = (): Rec => new State()
@@ -19,19 +19,21 @@ export const copy = (state: Rec): Rec => {
 const isTaken = (key: string): boolean => key in Object.prototype
 
 /** a property of an object that a user made */
-export const own = (from: any, key: string): unknown => isTaken(key) && !Object.hasOwn(from, key) ? undefined : from[key]
+export const own = (from: any, key: string): unknown =>
+  isTaken(key) && !Object.hasOwn(from, key) ? undefined : from[key]
 /** writes a property of a plain object that a user will see */
 export const put = (to: any, key: string, value: unknown): void => {
-  if (key === "__proto__") Object.defineProperty(to, key, { value, enumerable: true, configurable: true, writable: true })
+  if (key === "__proto__")
+    Object.defineProperty(to, key, { value, enumerable: true, configurable: true, writable: true })
   else to[key] = value
 }
 
 /** a state to the plain object of the named variables that are there */
-export const picker = (keys: ReadonlyArray<string>): (state: Rec) => Rec => {
+export const picker = (keys: ReadonlyArray<string>): ((state: Rec) => Rec) => {
   if (keys.some(isTaken)) {
     return (state) => {
       const out = {}
-      for (const k of keys) if (state[k] !== undefined || k !== "__proto__" && isTaken(k)) put(out, k, state[k])
+      for (const k of keys) if (state[k] !== undefined || (k !== "__proto__" && isTaken(k))) put(out, k, state[k])
       return out
     }
   }
@@ -46,7 +48,7 @@ export const picker = (keys: ReadonlyArray<string>): (state: Rec) => Rec => {
 }
 
 /** writes the named properties of what a user's function returned to a state */
-export const merger = (keys: ReadonlyArray<string>): (state: Rec, out: any) => void => {
+export const merger = (keys: ReadonlyArray<string>): ((state: Rec, out: any) => void) => {
   if (keys.some(isTaken)) {
     return (state, out) => {
       if (out === undefined || out === null) return
@@ -59,7 +61,8 @@ export const merger = (keys: ReadonlyArray<string>): (state: Rec, out: any) => v
   return (state, out) => {
     if (out === undefined || out === null) return
     for (let i = 0; i < keys.length; i++) {
-      const k = keys[i]!, v = out[k]
+      const k = keys[i]!,
+        v = out[k]
       if (v !== undefined) state[k] = v
     }
   }

@@ -1,0 +1,127 @@
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import { dual } from "effect/Function"
+import { fromExec, rename } from "./block.ts"
+import { record, viewOf } from "./fields.ts"
+import type { Compiled, Definition, Rec, Run } from "./node.ts"
+import { copy, merger, picker } from "./state.ts"
+import { execAll } from "./sequential.ts"
+
+/** what every policy shares with the block that it is for */
+export const around = (
+  self: Compiled,
+  kind: string,
+  again: (self: Compiled) => Compiled,
+  own: Pick<Definition, "exec" | "finish" | "node">
+): Compiled =>
+  fromExec({
+    kind,
+    name: self.name,
+    description: self.description,
+    version: self.version,
+    inputs: self.inputs,
+    outputs: self.outputs,
+    blocks: [self as any],
+    wraps: self,
+    workflows: self.workflows,
+    rebuild: ([block]) => again(block!),
+    renamed: (name) => again(rename(self, name)),
+    ...own
+  })
+
+/**
+ * A block as one effect that may run any number of times: each attempt on a copy of the state, so that what a failed
+ * one wrote is not seen by the next. A leaf writes only when it succeeds and needs no copy.
+ */
+export const attempt = (self: Compiled): ((state: Rec, run: Run) => Effect.Effect<Rec, any, any>) => {
+  const isLeaf = self.blocks.length === 0
+  return (state, run) =>
+    Effect.suspend(() => {
+      const own = isLeaf ? state : copy(state)
+      const e = self.exec(own, run)
+      if (e === null) return Exit.succeed(own)
+      return Effect.map(e, (value) => {
+        self.finish(own, value)
+        return own
+      })
+    })
+}
+const atomic = (
+  self: Compiled,
+  f: (e: Effect.Effect<Rec, any, any>) => Effect.Effect<Rec, any, any>
+): Pick<Definition, "exec" | "finish"> => {
+  const once = attempt(self)
+  const write = merger(Object.keys(self.outputs))
+  return {
+    exec: (state, run) => f(once(state, run)),
+    finish: (state, own) => {
+      if (own !== state) write(state, own)
+    }
+  }
+}
+
+const retryWith = (self: Compiled, policy: any): Compiled =>
+  around(
+    self,
+    "retry",
+    (b) => retryWith(b, policy),
+    atomic(self, (e) => Effect.retry(e, policy))
+  )
+export const retry: any = dual(2, retryWith)
+
+const timeoutAfter = (self: Compiled, duration: any): Compiled =>
+  around(
+    self,
+    "timeout",
+    (b) => timeoutAfter(b, duration),
+    atomic(self, (e) => Effect.timeout(e, duration))
+  )
+export const timeout: any = dual(2, timeoutAfter)
+
+/** a step that only looks */
+const hook = (
+  name: string,
+  inputs: Definition["inputs"],
+  run: (state: Rec) => Effect.Effect<unknown, any, any>
+): Compiled => fromExec({ kind: "hook", name, inputs, outputs: record(), exec: (state) => run(state) })
+/** a shell: the steps of a sequence that has the name of one of them */
+const shell = (
+  self: Compiled,
+  kind: string,
+  steps: ReadonlyArray<Compiled>,
+  again: (self: Compiled) => Compiled
+): Compiled =>
+  around(self, kind, again, {
+    node: { _tag: "sequential", steps, shell: true },
+    exec: execAll(
+      steps,
+      steps.map((s) => (s === self ? "" : s.name))
+    )
+  })
+
+const beforeWith = (self: Compiled, f: (inputs: any) => Effect.Effect<unknown, any, any>): Compiled => {
+  const view = viewOf(self.inputs)
+  return shell(self, "before", [hook(`${self.name}.before`, self.inputs, (state) => f(view(state))), self], (b) =>
+    beforeWith(b, f)
+  )
+}
+export const before: any = dual(2, beforeWith)
+
+const tapWith = (self: Compiled, f: (outputs: any) => Effect.Effect<unknown, any, any>): Compiled => {
+  const result = picker(Object.keys(self.outputs))
+  return shell(self, "tap", [self, hook(`${self.name}.tap`, record(), (state) => f(result(state)))], (b) =>
+    tapWith(b, f)
+  )
+}
+export const tap: any = dual(2, tapWith)
+
+const afterWith = (self: Compiled, f: (exit: any) => Effect.Effect<unknown, any, any>): Compiled => {
+  const result = picker(Object.keys(self.outputs))
+  return around(
+    self,
+    "after",
+    (b) => afterWith(b, f),
+    atomic(self, (e) => Effect.onExit(e, (exit) => f(Exit.map(exit, result))))
+  )
+}
+export const after: any = dual(2, afterWith)
