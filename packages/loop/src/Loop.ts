@@ -65,14 +65,13 @@ export interface Loop<
   S extends Shape,
   out Steps extends ReadonlyArray<Any>,
   F extends { readonly in: unknown; readonly out: unknown } = BodyFlow<Name, S, Steps>
-> extends
-    Block<
-      F["in"],
-      LoopOut<F["in"], F["out"], S>,
-      S["error"] | Error<Steps[number]>,
-      S["services"] | Services<Steps[number]>,
-      Name
-    > {
+> extends Block<
+  F["in"],
+  LoopOut<F["in"], F["out"], S>,
+  S["error"] | Error<Steps[number]>,
+  S["services"] | Services<Steps[number]>,
+  Name
+> {
   readonly kind: S["kind"]
   readonly steps: Steps
 }
@@ -205,10 +204,8 @@ export const count: <
       /** The name of the iteration variable. Default: `i`. */
       readonly as?: [V] extends [T] ? Problem<`'${V}' is already an input of loop '${Name}'`, {}> : V
     }
-) => Wrapper<
-  Name,
-  Counted<T extends string ? { readonly [K in T]: number } : {}, { readonly [K in V]: number }, L>
-> = wrappers.count
+) => Wrapper<Name, Counted<T extends string ? { readonly [K in T]: number } : {}, { readonly [K in V]: number }, L>> =
+  wrappers.count
 
 /**
  * Once for each item of a list, which is an input.
@@ -264,7 +261,8 @@ interface Conditioned<I extends Fields> {
 }
 type Numbered<Name extends string, I, V extends string> = {
   /** The name of the iteration variable, a number from 0. Default: `i`. */
-  readonly as?: V & ([V & keyof I] extends [never] ? unknown : Problem<`'${V}' is already an input of loop '${Name}'`, {}>)
+  readonly as?: V &
+    ([V & keyof I] extends [never] ? unknown : Problem<`'${V}' is already an input of loop '${Name}'`, {}>)
 }
 
 /**
@@ -418,10 +416,8 @@ export const fromBlocks: <const Name extends string, S extends Shape, const Step
  * ])
  * ```
  */
-export const stream: <B extends Any>(
-  block: B,
-  inputs: In<B>
-) => Stream.Stream<IterationEvent, Error<B>, Services<B>> = internalStream.events
+export const stream: <B extends Any>(block: B, inputs: In<B>) => Stream.Stream<IterationEvent, Error<B>, Services<B>> =
+  internalStream.events
 
 /** A finished iteration, or the end. */
 export type Step<O> =
@@ -444,10 +440,8 @@ export type Step<O> =
  * assert.deepEqual(steps[3], { _tag: "Done", output: { x: 3, text: "x is 3" } })
  * ```
  */
-export const steps: <B extends Any>(
-  block: B,
-  inputs: In<B>
-) => Stream.Stream<Step<Out<B>>, Error<B>, Services<B>> = internalStream.steps
+export const steps: <B extends Any>(block: B, inputs: In<B>) => Stream.Stream<Step<Out<B>>, Error<B>, Services<B>> =
+  internalStream.steps
 
 /**
  * Where a run stands before its first leaf, for `next`: the caller owns the loop.

@@ -55,9 +55,9 @@ const heard = (outer: Listener | null, listener: Listener): Listener =>
  * ```
  */
 export const listen: {
-  (listener: (event: Combinator.IterationEvent) => Effect.Effect<unknown>): <A, E, R>(
-    self: Effect.Effect<A, E, R>
-  ) => Effect.Effect<A, E, R>
+  (
+    listener: (event: Combinator.IterationEvent) => Effect.Effect<unknown>
+  ): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
   <A, E, R>(
     self: Effect.Effect<A, E, R>,
     listener: (event: Combinator.IterationEvent) => Effect.Effect<unknown>

@@ -12,19 +12,21 @@ import * as Progress from "@effect-blocks/loop/Progress"
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Stream } from "effect"
 import { build, open, Service } from "./support/build.ts"
-import { composition, inOrder, random, shrink } from "./support/composition.ts"
+import { composition, inOrder, names, random, rowsOf, shrink } from "./support/composition.ts"
 import type { Composition, Random } from "./support/composition.ts"
 import { model, serviceOutside } from "./support/model.ts"
 import type { Seen } from "./support/model.ts"
 import { show, value } from "./support/values.ts"
 
 type Inputs = Record<string, unknown>
-const inputsOf = (r: Random): Inputs => {
+/** What the composition requires, and of the rest about half. */
+const inputsOf = (r: Random, c: Composition): Inputs => {
   const inputs: Inputs = { n: r.below(4), m: r.below(3) }
-  for (const name of ["x", "y", "z", "i", "p"]) {
-    if (r.below(2) === 0) inputs[name] = value(name, 0, r.below(1 << 30))
+  const needs = rowsOf(c).inputs
+  for (const name of names) {
+    const given = value(name, 0, r.below(1 << 30))
+    if ((name !== "u" && r.below(2) === 0) || needs.get(name) === "required") inputs[name] = given
   }
-  if (r.below(2) === 0) inputs["a"] = value("a", 0, r.below(1 << 30))
   return inputs
 }
 
@@ -59,8 +61,14 @@ const check = async (c: Composition, inputs: Inputs): Promise<void> => {
   assert.deepStrictEqual([plain.result, plain.log], [expected.result, wholeLog], "run")
 
   const heard: Array<unknown> = []
-  const watched = await run(Progress.listen(block.run(inputs), (event) => Effect.sync(() => heard.push(show({ ...event })))))
-  assert.deepStrictEqual([watched.result, watched.log, heard], [expected.result, wholeLog, expected.events], "listening")
+  const watched = await run(
+    Progress.listen(block.run(inputs), (event) => Effect.sync(() => heard.push(show({ ...event }))))
+  )
+  assert.deepStrictEqual(
+    [watched.result, watched.log, heard],
+    [expected.result, wholeLog, expected.events],
+    "listening"
+  )
 
   const streamed: Array<unknown> = []
   const stream = Stream.runForEach(Loop.steps(block, inputs as never), (step: any) =>
@@ -131,10 +139,10 @@ describe("random compositions", () => {
     for (let seed = first; performance.now() < end; seed++) {
       const r = random(seed)
       let c = composition(r)
-      const inputs = inputsOf(r)
+      const inputs = inputsOf(r, c)
       let error = await fails(c, inputs)
       if (error === undefined) continue
-      for (let tries = 0; tries < 2000; ) {
+      for (let tries = 0; tries < 2000;) {
         let smaller: Composition | undefined
         for (const s of shrink(c)) {
           if (tries++ >= 2000 || (await fails(s, inputs)) === undefined) continue

@@ -182,7 +182,13 @@ export class Machine {
       for (const name of loop.node.plan.provides) iteration[name] = loop.state[name]
     }
     const path = joinPath(this.prefix, this.path())
-    return { path, cursor: loop.cursor, index: loop.index, iteration, state: picker(Object.keys(loop.state))(loop.state) }
+    return {
+      path,
+      cursor: loop.cursor,
+      index: loop.index,
+      iteration,
+      state: picker(Object.keys(loop.state))(loop.state)
+    }
   }
   result(): Rec {
     return picker(Object.keys(this.root.outputs))(this.stack[0]!.state)

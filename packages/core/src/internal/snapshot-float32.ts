@@ -33,12 +33,15 @@ const decode = (text: string): Effect.Effect<Float32Array, SchemaIssue.Issue> =>
       : Effect.fail(wrong(text, `${bytes.byteLength} bytes are not a whole number of float32`))
   )
 
-export const Float32: any = Schema.instanceOf(Float32Array as any, {
-  representation: { id: "effect-blocks/Float32", payload: null },
-  expected: "Float32Array",
-  toCodecJson: () =>
-    Schema.link<Float32Array>()(Schema.String, {
-      encode: SchemaGetter.transformEffect(encode),
-      decode: SchemaGetter.transformEffect(decode)
-    } as any)
-} as any)
+export const Float32: any = Schema.instanceOf(
+  Float32Array as any,
+  {
+    representation: { id: "effect-blocks/Float32", payload: null },
+    expected: "Float32Array",
+    toCodecJson: () =>
+      Schema.link<Float32Array>()(Schema.String, {
+        encode: SchemaGetter.transformEffect(encode),
+        decode: SchemaGetter.transformEffect(decode)
+      } as any)
+  } as any
+)

@@ -96,7 +96,8 @@ export class Descent {
       m.stack.push(frame(child, child.node, m.top.state, false, 0))
       child = child.node.block
     }
-    if (child?.node === undefined || child.name !== shape.block) throw bad(m.path(), `there is no composite '${shape.block}' here`)
+    if (child?.node === undefined || child.name !== shape.block)
+      throw bad(m.path(), `there is no composite '${shape.block}' here`)
     const { node } = child
     const limit = sizeOf(node)
     if (!(Number.isInteger(shape.pc) && shape.pc >= 0 && shape.pc <= limit)) {

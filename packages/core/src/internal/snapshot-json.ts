@@ -90,7 +90,9 @@ export const encode = (root: Compiled, snapshot: SnapshotData): Failing<Json> =>
       if (f.collected !== undefined) {
         out.collected = yield* Effect.forEach(f.collected, ({ list, length }, c) => {
           const from = plan!.collect[c]![0]
-          return Effect.forEach(list.slice(0, length), (value) => encodeOne(`${block}.${from}`, table.get(from)!, value))
+          return Effect.forEach(list.slice(0, length), (value) =>
+            encodeOne(`${block}.${from}`, table.get(from)!, value)
+          )
         })
       }
       outer = state
@@ -138,7 +140,8 @@ export const decode = (root: Compiled, input: unknown): Failing<SnapshotData> =>
         if (from === undefined) return Effect.fail(bad(f.block, "collects more than the loop does"))
         return Effect.forEach(list, ([which, value]) => one(`${f.block}.${from}`, from, which, value))
       })
-      if (collected.length !== plan.collect.length) return yield* Effect.fail(bad(f.block, "collects less than the loop does"))
+      if (collected.length !== plan.collect.length)
+        return yield* Effect.fail(bad(f.block, "collects less than the loop does"))
       descent.enter(f, child, { state, cursor, collected })
     }
     return capture(yield* attempt(() => descent.end()))
@@ -204,12 +207,14 @@ export const fromBytes = (root: Compiled, bytes: Uint8Array): Failing<SnapshotDa
       return yield* Effect.fail(bad("", `is torn: ${bytes.byteLength} of ${size} bytes are there`))
     }
     const json = yield* Effect.try({
-      try: (): unknown => JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes.subarray(head, head + length))),
+      try: (): unknown =>
+        JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes.subarray(head, head + length))),
       catch: (error) => bad("", String(error))
     })
     const get = (ref: string) => {
       const [at, count] = ref.split(":").map(Number)
-      const whole = Number.isInteger(at) && Number.isInteger(count) && at! >= 0 && count! >= 0 && start + at! + count! <= size
+      const whole =
+        Number.isInteger(at) && Number.isInteger(count) && at! >= 0 && count! >= 0 && start + at! + count! <= size
       return whole
         ? Effect.succeed(bytes.subarray(start + at!, start + at! + count!))
         : Effect.die(bad("", `there are no bytes '${ref}'`))

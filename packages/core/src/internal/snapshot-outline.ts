@@ -45,9 +45,12 @@ const lineOf = (block: Compiled): string => {
   const version = block.version === undefined ? "" : `@${block.version}`
   const { wrapper, node } = block
   const cursor = wrapper?.cursor === undefined ? "" : ` cursor ${fingerprint(wrapper.cursor)}`
-  const collect = node?._tag === "loop" ? node.plan.collect.map(([from, into]) => ` collect ${from} as ${into}`).join("") : ""
+  const collect =
+    node?._tag === "loop" ? node.plan.collect.map(([from, into]) => ` collect ${from} as ${into}`).join("") : ""
   const over =
-    wrapper === undefined ? "" : ` over ${fieldsOf(wrapper.inputs)} provides ${fieldsOf(wrapper.provides)}${cursor}${collect}`
+    wrapper === undefined
+      ? ""
+      : ` over ${fieldsOf(wrapper.inputs)} provides ${fieldsOf(wrapper.provides)}${cursor}${collect}`
   return `${block.kind}${version}${over} ${fieldsOf(block.inputs)} -> ${fieldsOf(block.outputs)}`
 }
 

@@ -90,6 +90,12 @@ const unprotect = (json: any): any => {
 type Values<A> = Effect.Effect<A, SnapshotInvalid>
 const invalid = (path: string) => (error: any) => new SnapshotInvalid({ path, reason: String(error?.message ?? error) })
 export const encodeValue = (path: string, schema: Schema.Constraint, value: unknown): Values<unknown> =>
-  Effect.mapBoth(codec(schema).encode({ v: value }), { onSuccess: (json: any) => protect(json.v), onFailure: invalid(path) }) as any
+  Effect.mapBoth(codec(schema).encode({ v: value }), {
+    onSuccess: (json: any) => protect(json.v),
+    onFailure: invalid(path)
+  }) as any
 export const decodeValue = (path: string, schema: Schema.Constraint, json: unknown): Values<unknown> =>
-  Effect.mapBoth(codec(schema).decode({ v: unprotect(json) }), { onSuccess: (out: any) => out.v, onFailure: invalid(path) }) as any
+  Effect.mapBoth(codec(schema).decode({ v: unprotect(json) }), {
+    onSuccess: (out: any) => out.v,
+    onFailure: invalid(path)
+  }) as any

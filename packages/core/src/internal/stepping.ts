@@ -159,8 +159,10 @@ export const nestedAll = (
 const hearing = (run: Run): Observer => ({ hook: null, listener: run.watch!.emit })
 
 /** The `exec` of a block that has a node. */
-export const watchable = (self: Compiled, fast: Exec): Exec => (state, run) =>
-  run.watch === null ? fast(state, run) : nested(self, state, run)
+export const watchable =
+  (self: Compiled, fast: Exec): Exec =>
+  (state, run) =>
+    run.watch === null ? fast(state, run) : nested(self, state, run)
 
 /** A whole run with a listener. */
 export const watched = (self: Compiled, state: Rec, run: Run, listener: Listener): Effect.Effect<Rec, any, any> =>

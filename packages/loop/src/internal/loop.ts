@@ -164,7 +164,12 @@ export const fromBlocks = (wrapper: WrapperData, blocks: ReadonlyArray<Block.Any
     inputs: inside.inputs,
     outputs,
     blocks,
-    wrapper: { inputs: wrapper.inputs, provides: wrapper.provides, outputs: own, ...(cursor === undefined ? {} : { cursor }) },
+    wrapper: {
+      inputs: wrapper.inputs,
+      provides: wrapper.provides,
+      outputs: own,
+      ...(cursor === undefined ? {} : { cursor })
+    },
     rebuild: (steps: ReadonlyArray<Compiled>) => fromBlocks(wrapper, steps as any),
     renamed: (name: string) => fromBlocks({ ...wrapper, name }, blocks)
   }

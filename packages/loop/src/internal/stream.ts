@@ -15,7 +15,12 @@ interface Waiting {
 }
 
 /** `last`: what is emitted of the output, after the events. */
-export const stream = (block: any, inputs: any, of: (event: IterationEvent) => any, last: ((output: any) => any) | null): any =>
+export const stream = (
+  block: any,
+  inputs: any,
+  of: (event: IterationEvent) => any,
+  last: ((output: any) => any) | null
+): any =>
   Stream.unwrap(
     Effect.gen(function* () {
       const scope = yield* Effect.scope
@@ -61,7 +66,12 @@ export const stream = (block: any, inputs: any, of: (event: IterationEvent) => a
 const same = (event: IterationEvent) => event
 export const events = (block: any, inputs: any): any => stream(block, inputs, same, null)
 export const steps = (block: any, inputs: any): any =>
-  stream(block, inputs, (event) => ({ _tag: "Iteration", event }), (output) => ({ _tag: "Done", output }))
+  stream(
+    block,
+    inputs,
+    (event) => ({ _tag: "Iteration", event }),
+    (output) => ({ _tag: "Done", output })
+  )
 
 export const next = (block: any, position: Snapshot.Snapshot): any =>
   Effect.flatMap(

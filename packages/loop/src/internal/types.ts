@@ -45,41 +45,45 @@ type Lists<S extends Shape, O> = {
 type Given<S extends Shape> = keyof S["iter"] | keyof S["out"] | keyof S["collect"]
 /** After 0 to n iterations: carried variables are as certain as before; others perhaps. After 1 to n: as certain as the body is. */
 export type LoopOut<I, O, S extends Shape> = Flat<
-  & { readonly [K in keyof I as K extends keyof O ? K extends Given<S> | Sure<O, S> ? never : K : never]: I[K] }
-  & { readonly [K in keyof O as K extends keyof I | Given<S> | Sure<O, S> ? never : K]?: O[K] }
-  & { readonly [K in Exclude<Sure<O, S> & keyof O, Given<S>>]: O[K] }
-  & S["out"]
-  & Lists<S, O>
+  { readonly [K in keyof I as K extends keyof O ? (K extends Given<S> | Sure<O, S> ? never : K) : never]: I[K] } & {
+    readonly [K in keyof O as K extends keyof I | Given<S> | Sure<O, S> ? never : K]?: O[K]
+  } & { readonly [K in Exclude<Sure<O, S> & keyof O, Given<S>>]: O[K] } & S["out"] &
+    Lists<S, O>
 >
 type Sure<O, S extends Shape> = S["once"] extends true ? RequiredKeys<O> : never
 
 type Tail<C> = C extends readonly [unknown, ...infer T] ? T : unknown
 type Check<F extends Flowing, Steps extends ReadonlyArray<Any>> = unknown extends F["check"]
-  ? [BackEdge<F["in"], F["out"]>] extends [never] ? unknown
+  ? [BackEdge<F["in"], F["out"]>] extends [never]
+    ? unknown
     : {
-      [X in keyof Steps]: [keyof Out<Steps[X]> & BackEdge<F["in"], F["out"]>] extends [never] ? Steps[X]
-        : Problem<
-          `block '${Name<Steps[X]>}' writes loop-carried '${keyof Out<Steps[X]> & BackEdge<F["in"], F["out"]> & string}' with a type that the next iteration cannot read`,
-          {
-            [K in keyof Out<Steps[X]> & BackEdge<F["in"], F["out"]>]: {
-              readonly written: F["out"][K & keyof F["out"]]
-              readonly "expected by the next iteration": F["in"][K & keyof F["in"]]
-            }
-          }
-        >
-    }
+        [X in keyof Steps]: [keyof Out<Steps[X]> & BackEdge<F["in"], F["out"]>] extends [never]
+          ? Steps[X]
+          : Problem<
+              `block '${Name<Steps[X]>}' writes loop-carried '${keyof Out<Steps[X]> & BackEdge<F["in"], F["out"]> & string}' with a type that the next iteration cannot read`,
+              {
+                [K in keyof Out<Steps[X]> & BackEdge<F["in"], F["out"]>]: {
+                  readonly written: F["out"][K & keyof F["out"]]
+                  readonly "expected by the next iteration": F["in"][K & keyof F["in"]]
+                }
+              }
+            >
+      }
   : Tail<F["check"]>
 /** The blocks themselves where they fit, otherwise for each block that does not the problem. */
 export type CheckBody<N extends string, S extends Shape, Steps extends ReadonlyArray<Any>> =
-  Check<BodyFlow<N, S, Steps>, Steps> extends infer C ? unknown extends C ? Steps : C : never
+  Check<BodyFlow<N, S, Steps>, Steps> extends infer C ? (unknown extends C ? Steps : C) : never
 /** Asked of the wrapper, in view of the blocks. */
-export type CheckCollect<N extends string, S extends Shape, Steps extends ReadonlyArray<Any>> =
-  [keyof S["collect"]] extends [never] ? unknown
-    : [Uncollectable<S, BodyFlow<N, S, Steps>["out"]>] extends [never] ? unknown
+export type CheckCollect<N extends string, S extends Shape, Steps extends ReadonlyArray<Any>> = [
+  keyof S["collect"]
+] extends [never]
+  ? unknown
+  : [Uncollectable<S, BodyFlow<N, S, Steps>["out"]>] extends [never]
+    ? unknown
     : Problem<
-      `loop '${N}' collects '${Uncollectable<S, BodyFlow<N, S, Steps>["out"]> & string}', which the blocks inside do not surely write`,
-      BodyFlow<N, S, Steps>["out"]
-    >
+        `loop '${N}' collects '${Uncollectable<S, BodyFlow<N, S, Steps>["out"]> & string}', which the blocks inside do not surely write`,
+        BodyFlow<N, S, Steps>["out"]
+      >
 
 /** Inputs that are also iteration variables. */
 export type Apart<N extends string, P, I> = {

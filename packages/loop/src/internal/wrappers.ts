@@ -34,7 +34,8 @@ const declared = (name: string, o: any, view: (state: any) => any, once = false)
     if (k in o.inputs) throw refuse(name, `the iteration variable '${k}' is already an input of the loop`)
   }
   const outputs = o.outputs ?? {}
-  if (Object.keys(outputs).length > 0 && o.done === undefined) throw refuse(name, "has outputs, and no 'done' to give them")
+  if (Object.keys(outputs).length > 0 && o.done === undefined)
+    throw refuse(name, "has outputs, and no 'done' to give them")
   const wrapper: WrapperData = {
     kind: "loop",
     name,
@@ -101,8 +102,7 @@ const conditioned = (name: string, o: any, once: boolean, goesOn: (cursor: numbe
   return declared(name, options, viewOf(o.inputs), once)
 }
 export const whilst = (name: string, o: any): any => conditioned(name, o, false, (c, view) => o.test(view, c))
-export const until = (name: string, o: any): any =>
-  conditioned(name, o, true, (c, view) => c === 0 || !o.test(view, c))
+export const until = (name: string, o: any): any => conditioned(name, o, true, (c, view) => c === 0 || !o.test(view, c))
 
 export const custom = (name: string, o: any): any => {
   const wrapper: WrapperData = {

@@ -43,12 +43,19 @@ const leaf = (c: Leaf, place: string, log: (entry: string) => void): any => {
   const inputs = Object.fromEntries(
     c.reads.map((r) => {
       const schema = schemaOf(r.name, c.seed)
-      const field = { required: () => schema, optional: () => Schema.optionalKey(schema), default: () => Field.default(schema, defaultValue as never) }
+      const field = {
+        required: () => schema,
+        optional: () => Schema.optionalKey(schema),
+        default: () => Field.default(schema, defaultValue as never)
+      }
       return [r.name, field[r.mode]()]
     })
   )
   const outputs = Object.fromEntries(
-    c.writes.map((w) => [w.name, w.optional ? Schema.optionalKey(schemaOf(w.name, w.schema)) : schemaOf(w.name, w.schema)])
+    c.writes.map((w) => [
+      w.name,
+      w.optional ? Schema.optionalKey(schemaOf(w.name, w.schema)) : schemaOf(w.name, w.schema)
+    ])
   )
   const run = (read: any, { service }: any): Effect.Effect<any, string> => {
     const go = (): Exit.Exit<any, string> => {
@@ -60,7 +67,12 @@ const leaf = (c: Leaf, place: string, log: (entry: string) => void): any => {
     if (c.how === "exit") return go()
     return c.how === "sync" ? Effect.suspend(go) : Effect.andThen(Effect.yieldNow, Effect.suspend(go))
   }
-  return untyped.Block.make(nameOf(c, place), { inputs, outputs, components: c.service ? { service: Service } : {}, run })
+  return untyped.Block.make(nameOf(c, place), {
+    inputs,
+    outputs,
+    components: c.service ? { service: Service } : {},
+    run
+  })
 }
 
 export const build = (c: Composition, place: string, log: (entry: string) => void): any => {

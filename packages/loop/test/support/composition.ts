@@ -81,7 +81,10 @@ const flow = (steps: ReadonlyArray<Step>): Rows => {
 
 /** The wrapper of a loop, as the step before its body. */
 export const wrapperOf = (loop: Composition): Rows & { readonly leaves: ReadonlyArray<string> } => {
-  const rows = (inputs: ReadonlyArray<[string, "required" | "optional"]>, outputs: ReadonlyArray<[string, boolean]>) => ({
+  const rows = (
+    inputs: ReadonlyArray<[string, "required" | "optional"]>,
+    outputs: ReadonlyArray<[string, boolean]>
+  ) => ({
     inputs: new Map(inputs),
     outputs: new Map(outputs)
   })
@@ -130,7 +133,10 @@ export const rowsOf = (composition: Composition): Rows => {
     case "provide":
       return rowsOf(composition.block)
     case "auto": {
-      const branches = [...composition.whens.map((w) => w.block), ...(composition.otherwise ? [composition.otherwise] : [])]
+      const branches = [
+        ...composition.whens.map((w) => w.block),
+        ...(composition.otherwise ? [composition.otherwise] : [])
+      ]
       const rows = branches.map(rowsOf)
       const skippable = composition.otherwise === null
       const inputs = new Map<string, "required" | "optional" | "trigger">()
@@ -197,7 +203,8 @@ const leaf = (r: Random): Leaf => ({
     several(r, 3, () => {
       const name = pick<string>(r, names)
       const mode = pick(r, ["required", "required", "optional", "default"] as const)
-      return { name, mode: mode === "default" && (name === "a" || name === "u") ? "optional" : mode }
+      // a caller would have to know which Schema a reader of `u` declares, and there is no default of an array here
+      return { name, mode: name === "u" || (name === "a" && mode === "default") ? "optional" : mode }
     })
   ),
   writes: distinct(
@@ -249,7 +256,9 @@ const quiet = (c: Composition): Composition => {
 const compositionAt = (r: Random, depth: number): Composition => {
   const kids = () => several(r, 3, () => compositionAt(r, depth - 1))
   if (depth === 0) return leaf(r)
-  switch (pick(r, ["leaf", "leaf", "sequential", "auto", "count", "count", "while", "make", "parallel", "custom", "provide"])) {
+  switch (
+    pick(r, ["leaf", "leaf", "sequential", "auto", "count", "count", "while", "make", "parallel", "custom", "provide"])
+  ) {
     case "leaf":
       return leaf(r)
     case "sequential":
@@ -321,9 +330,10 @@ export const shrink = (c: Composition): ReadonlyArray<Composition> => {
           .filter((whens) => whens.length > 0)
           .map((whens): Composition => ({ ...c, whens })),
         ...c.whens.flatMap((w, i) =>
-          shrink(w.block).map(
-            (block): Composition => ({ ...c, whens: c.whens.map((x, j) => (i === j ? { ...x, block } : x)) })
-          )
+          shrink(w.block).map((block): Composition => ({
+            ...c,
+            whens: c.whens.map((x, j) => (i === j ? { ...x, block } : x))
+          }))
         )
       ]
     case "provide":
@@ -346,19 +356,21 @@ export const inOrder = (c: Composition, place: string, log: ReadonlyArray<string
       return all.reduce((log, [block, at]) => inOrder(block, at, log), log)
     }
     default: {
-      const sorted = c.kids.reduce((log, kid, n) => inOrder(kid, `${place}_${n}`, log), log)
-      if (c.kind !== "parallel") return sorted
-      const out: Array<string> = []
-      const within = (entry: string | undefined) => entry !== undefined && entry.startsWith(`${place}_`)
-      const kidOf = (entry: string) => Number.parseInt(entry.slice(place.length + 1), 10)
-      for (let i = 0; i < sorted.length; ) {
-        let end = i
-        while (within(sorted[end])) end++
-        if (end === i) out.push(sorted[i++]!)
-        else out.push(...sorted.slice(i, end).sort((a, b) => kidOf(a) - kidOf(b)))
-        i = Math.max(i, end)
-      }
-      return out
+      const own = c.kind === "parallel" ? sideBySide(place, log) : log
+      return c.kids.reduce((log, kid, n) => inOrder(kid, `${place}_${n}`, log), own)
     }
   }
+}
+const sideBySide = (place: string, log: ReadonlyArray<string>): ReadonlyArray<string> => {
+  const within = (entry: string | undefined) => entry !== undefined && entry.startsWith(`${place}_`)
+  const kidOf = (entry: string) => Number.parseInt(entry.slice(place.length + 1), 10)
+  const out: Array<string> = []
+  for (let i = 0; i < log.length;) {
+    let end = i
+    while (within(log[end])) end++
+    if (end === i) out.push(log[i++]!)
+    else out.push(...log.slice(i, end).sort((a, b) => kidOf(a) - kidOf(b)))
+    i = Math.max(i, end)
+  }
+  return out
 }

@@ -1,0 +1,57 @@
+/** Measuring ratios: every case in turn, round after round, so that a slow moment of the machine falls on all of them. */
+
+export interface Case {
+  /** What is timed. */
+  readonly run: () => unknown | Promise<unknown>
+  /** How many units (blocks, runs) one call is. */
+  readonly units: number
+}
+const median = (values: ReadonlyArray<number>): number => values.toSorted((a, b) => a - b)[values.length >> 1]!
+
+/** Nanoseconds a unit, medians of the rounds after the first ones. */
+export const measure = async <K extends string>(
+  cases: Readonly<Record<K, Case>>,
+  options: { readonly rounds: number; readonly warmUp: number }
+): Promise<Record<K, number>> => {
+  const times = new Map<string, Array<number>>()
+  for (let round = 0; round < options.warmUp + options.rounds; round++) {
+    for (const [name, { run, units }] of Object.entries<Case>(cases)) {
+      const start = process.hrtime.bigint()
+      await run()
+      const nanoseconds = Number(process.hrtime.bigint() - start) / units
+      if (round >= options.warmUp) times.set(name, [...(times.get(name) ?? []), nanoseconds])
+    }
+  }
+  return Object.fromEntries([...times].map(([name, values]) => [name, median(values)])) as Record<K, number>
+}
+
+export interface Row {
+  readonly what: string
+  readonly measured: string
+  readonly target: string
+  /** `undefined`: for information only. */
+  readonly passed: boolean | undefined
+}
+/** Prints the rows; false where one of them failed. */
+export const print = (title: string, rows: ReadonlyArray<Row>): boolean => {
+  const columns = [
+    ["", ...rows.map((r) => r.what)],
+    ["measured", ...rows.map((r) => r.measured)],
+    ["target", ...rows.map((r) => r.target)],
+    ["", ...rows.map((r) => (r.passed === undefined ? "" : r.passed ? "pass" : "FAIL"))]
+  ]
+  const widths = columns.map((column) => Math.max(...column.map((cell) => cell.length)))
+  const line = (i: number) =>
+    columns
+      .map((column, c) => column[i]!.padEnd(widths[c]!))
+      .join("  ")
+      .trimEnd()
+  console.log(`\n${title}\n\n${Array.from({ length: rows.length + 1 }, (_, i) => `  ${line(i)}`).join("\n")}`)
+  return rows.every((r) => r.passed !== false)
+}
+export const atMost = (what: string, ratio: number, limit: number, detail: string): Row => ({
+  what,
+  measured: `${ratio.toFixed(2)}x  (${detail})`,
+  target: `<= ${limit.toFixed(2)}x`,
+  passed: ratio <= limit
+})
