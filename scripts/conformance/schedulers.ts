@@ -83,7 +83,7 @@ const runCase = (golden: Golden, testCase: Case): Outcome => {
   const first = row(latents, 0)
   if (start === undefined) {
     const [normals] = Rng.normal(Rng.make(0), first.shape)
-    const initial = normals.data.map((value) => value * plan.initNoiseSigma)
+    const initial = Scheduler.initialLatents(plan, normals).data
     check("initial latents", limits.table, initial, first.data)
   } else {
     const got = scheduler.addNoise(plan, float32(start.original), float32(start.noise), { index: state.begin })

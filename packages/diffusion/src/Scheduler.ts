@@ -14,6 +14,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
+import { like, scaled } from "./internal/scheduler/arithmetic.ts"
 import * as model from "./internal/scheduler/model.ts"
 import { registry } from "./internal/scheduler/registry.ts"
 
@@ -216,6 +217,26 @@ export const fromConfig = (config: Config): Result.Result<Shape, SchedulerError>
  */
 export const reconfigure = (scheduler: Shape, options: Config): Result.Result<Shape, SchedulerError> =>
   fromConfig({ ...scheduler.config, ...options })
+
+/**
+ * The latents that a run from pure noise begins with: the normals times `plan.initNoiseSigma`, rounded as torch does.
+ *
+ * @example
+ * ```ts
+ * import assert from "node:assert"
+ * import * as Result from "effect/Result"
+ * import * as Rng from "@effect-blocks/ops/Rng"
+ * import * as Scheduler from "@effect-blocks/diffusion/Scheduler"
+ *
+ * const euler = Result.getOrThrow(Scheduler.fromConfig({ _class_name: "EulerDiscreteScheduler" }))
+ * const plan = Result.getOrThrow(euler.setTimesteps({ steps: 10 }))
+ * const [normals] = Rng.normal(Rng.make(0), [1, 4, 8, 8])
+ * const latents = Scheduler.initialLatents(plan, normals)
+ * assert.strictEqual(latents.data[0], Math.fround(normals.data[0]! * Math.fround(plan.initNoiseSigma)))
+ * ```
+ */
+export const initialLatents = (plan: Plan, normals: Latents): Latents =>
+  plan.initNoiseSigma === 1 ? normals : like(normals, scaled(plan.initNoiseSigma, normals.data))
 
 /**
  * The class names that {@link fromConfig} knows.

@@ -5,7 +5,7 @@ import { roundHalfEven } from "./numeric.ts"
 import { logTable } from "./numpyLog.ts"
 import { oneOf, betaSchedule, respacingOptions, spacingOptions, stableDiffusionBetas } from "./options.ts"
 import { cleanFromSigma, scaleBySigma } from "./prediction.ts"
-import { doubled, initialSigma, isRespaced, sigmaSchedule, sigmaToTimestep32 } from "./sigmas.ts"
+import { doubled, initialSigma, isRespaced, sigmaSchedule, sigmaToTimestepTorch } from "./sigmas.ts"
 import { indexOf, planOf, type Solver } from "./solver.ts"
 import { realTimesteps } from "./spacing.ts"
 import * as Schema from "effect/Schema"
@@ -50,7 +50,9 @@ export const solver = (options: typeof Options.Type, isAncestral: boolean): Solv
       const middle = isAncestral
         ? sigmas.map((sigma, i) => (i >= n - 1 ? 0 : halfway(sigma, down[i]!)))
         : sigmas.map((sigma, i) => halfway(sigma, sigmas[(i + n) % (n + 1)]!))
-      const between = Array.from({ length: n - 1 }, (_, i) => sigmaToTimestep32(middle[isAncestral ? i : i + 1]!, logs))
+      const between = Array.from({ length: n - 1 }, (_, i) =>
+        sigmaToTimestepTorch(middle[isAncestral ? i : i + 1]!, logs)
+      )
       const timesteps = levels.timesteps.flatMap((t, i) => (i === 0 ? [t] : [between[i - 1]!, t]))
       const expanded = (values: ReadonlyArray<number>) => [...doubled(values), values[n]!]
       const all = expanded(sigmas)

@@ -30,19 +30,27 @@ export const lu = (logs: Float32Array, n: number): Array<number> => {
 export const interpolated = (timesteps: ReadonlyArray<number>, table: Float32Array): Array<number> =>
   timesteps.map((t) => interpolate(t, table))
 
+/** Rounds after each operation of a look-up: numpy keeps float32, but goes to float64 where integers come in. */
+interface Rounding {
+  readonly log: (x: number) => number
+  readonly share: (x: number) => number
+  readonly position: (x: number) => number
+}
+
+const float64: Rounding = { log: Math.log, share: same, position: same }
+const numpyFloat32: Rounding = { log: log32, share: Math.fround, position: same }
+const torchFloat32: Rounding = { log: log32, share: Math.fround, position: Math.fround }
+
 /** The (fractional) training timestep whose noise level is sigma, linear in log sigma. */
-export const sigmaToTimestep = (sigma: number, logs: Float32Array): number => timestepIn(sigma, logs, Math.log, same)
+export const sigmaToTimestep = (sigma: number, logs: Float32Array): number => timestepIn(sigma, logs, float64)
 
-/** The same where sigma is float32: numpy then stays in float32. */
-export const sigmaToTimestep32 = (sigma: number, logs: Float32Array): number =>
-  timestepIn(sigma, logs, log32, Math.fround)
+/** The same for float32 levels in numpy. */
+export const sigmaToTimestep32 = (sigma: number, logs: Float32Array): number => timestepIn(sigma, logs, numpyFloat32)
 
-const timestepIn = (
-  sigma: number,
-  logs: Float32Array,
-  log: (x: number) => number,
-  r: (x: number) => number
-): number => {
+/** The same for float32 levels in torch. */
+export const sigmaToTimestepTorch = (sigma: number, logs: Float32Array): number => timestepIn(sigma, logs, torchFloat32)
+
+const timestepIn = (sigma: number, logs: Float32Array, { log, position, share }: Rounding): number => {
   const level = log(Math.max(sigma, 1e-10))
   let count = 0
   let most = 0
@@ -56,8 +64,8 @@ const timestepIn = (
   }
   low = Math.min(low, logs.length - 2)
   const below = logs[low]!
-  const weight = Math.min(1, Math.max(0, r(r(below - level) / r(below - logs[low + 1]!))))
-  return r(1 - weight) * low + weight * (low + 1)
+  const weight = Math.min(1, Math.max(0, share(share(below - level) / share(below - logs[low + 1]!))))
+  return position(position(share(1 - weight) * low) + position(weight * (low + 1)))
 }
 
 export interface RespacingOptions {

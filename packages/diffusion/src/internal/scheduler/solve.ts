@@ -2,36 +2,35 @@
 import { f } from "./arithmetic.ts"
 
 /**
- * torch factors the transpose of a contiguous matrix (column-major to LAPACK) with partial pivoting and solves with the
- * transposed factors: P A' = L U, so U' L' P x = b. null: singular.
+ * LAPACK's factorisation with partial pivoting, rounded as MKL rounds it on the systems of 2 and 3 unknowns that solvers
+ * have: fused multiply-adds, and the diagonal's reciprocal in the back substitution. null: singular.
  */
 export const solve32 = (
   matrix: ReadonlyArray<ReadonlyArray<number>>,
   rhs: ReadonlyArray<number>
 ): ReadonlyArray<number> | null => {
   const n = rhs.length
-  const lu = Array.from({ length: n }, (_, i) => Array.from({ length: n }, (_, j) => matrix[j]![i]!))
-  const order = Array.from({ length: n }, (_, i) => i)
+  const rows = matrix.map((row, i) => ({ lu: [...row], y: rhs[i]! }))
   for (let c = 0; c < n; c++) {
     let pivot = c
-    for (let r = c + 1; r < n; r++) if (Math.abs(lu[r]![c]!) > Math.abs(lu[pivot]![c]!)) pivot = r
-    if (lu[pivot]![c] === 0) return null
-    ;[lu[c], lu[pivot]] = [lu[pivot]!, lu[c]!]
-    ;[order[c], order[pivot]] = [order[pivot]!, order[c]!]
-    for (let r = c + 1; r < n; r++) {
-      const factor = f(lu[r]![c]! / lu[c]![c]!)
-      lu[r]![c] = factor
-      for (let k = c + 1; k < n; k++) lu[r]![k] = f(lu[r]![k]! - factor * lu[c]![k]!)
+    for (let r = c + 1; r < n; r++) if (Math.abs(rows[r]!.lu[c]!) > Math.abs(rows[pivot]!.lu[c]!)) pivot = r
+    const top = rows[pivot]!
+    if (top.lu[c] === 0) return null
+    rows[pivot] = rows[c]!
+    rows[c] = top
+    for (const row of rows.slice(c + 1)) {
+      const factor = f(row.lu[c]! / top.lu[c]!)
+      for (let k = c + 1; k < n; k++) row.lu[k] = f(row.lu[k]! - factor * top.lu[k]!)
+      row.y = f(row.y - factor * top.y)
     }
   }
-  // U' y = b from the top, L' z = y from the bottom; x is z put back in order
-  const y = [...rhs]
-  for (let r = 0; r < n; r++) {
-    for (let k = 0; k < r; k++) y[r] = f(y[r]! - lu[k]![r]! * y[k]!)
-    y[r] = f(y[r]! / lu[r]![r]!)
-  }
-  for (let r = n - 1; r >= 0; r--) for (let k = r + 1; k < n; k++) y[r] = f(y[r]! - lu[k]![r]! * y[k]!)
   const x = Array.from({ length: n }, () => 0)
-  order.forEach((at, i) => (x[at] = y[i]!))
+  for (let r = n - 1; r >= 0; r--) {
+    const { lu, y } = rows[r]!
+    const rest = x.slice(r + 1).map((value, k) => [lu[r + 1 + k]!, value] as const)
+    const [first, ...others] = rest
+    const known = first === undefined ? 0 : others.reduce((sum, [a, b]) => f(a * b + sum), first[0] * first[1])
+    x[r] = f((others.length === 0 ? f(y - known) : f(y - f(known))) * f(1 / lu[r]!))
+  }
   return x
 }

@@ -76,8 +76,7 @@ export const applyUniPc = (
   ratios.forEach((ratio, k) => {
     const mk = outputs[outputs.length - 2 - k]!.data
     const rho = rhos[k]!
-    // torch sums with a matrix product: fused multiply-adds
-    for (let i = 0; i < out.length; i++) out[i] = out[i]! + rho * f(f(mk[i]! - m0[i]!) / ratio)
+    for (let i = 0; i < out.length; i++) out[i] = out[i]! + f(rho * f(f(mk[i]! - m0[i]!) / ratio))
   })
   if (newest !== undefined) {
     const m = newest.data
