@@ -7,7 +7,7 @@
 import type { Bytes, Wire, Wires } from "./protocol.ts"
 
 const sharedFrom = 1 << 20
-const slice = 8 << 20
+const slice = 2 << 20
 
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve))
 
