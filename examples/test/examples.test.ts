@@ -30,7 +30,7 @@ const expected: Readonly<Record<string, ReadonlyArray<string | RegExp>>> = {
   "05-text-to-image": ["out/red-heart.png: 128 x 128 x 3"],
   "06-swap-layers": [/^✔ on fakes/, /^✔ on the CPU/, "ℹ tests 2", "ℹ suites 0", "ℹ pass 2", ...anything(5)],
   "07-custom-block": [
-    "checkComponents → checkInputs → textSize → setGuidance → setTimesteps → encodePrompt → prepareLatents → denoise → mirror → decodeLatents → postprocess",
+    "scaleModelInput → predictNoise → guide → schedulerStep → mirror",
     "out/mirrored.png: 128 x 128 x 3"
   ],
   "08-previews": [5, 10, 15, 20].flatMap((step) => [`text2image.denoise: step ${step} of 20`, ...anything(8)]),
