@@ -8,7 +8,7 @@
  * after them.
  */
 import type * as Effect from "effect/Effect"
-import * as Schema from "effect/Schema"
+import type * as Schema from "effect/Schema"
 import type { Any, Error, In, Out, Services } from "./Block.ts"
 import type { SnapshotInvalid, SnapshotMismatch } from "./Errors.ts"
 import * as blobs from "./internal/blobs.ts"

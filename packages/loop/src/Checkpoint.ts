@@ -83,7 +83,7 @@ const sequences = (store: Store, key: string): Effect.Effect<ReadonlyArray<numbe
     keys
       .filter((k) => k.startsWith(`${key}/`) && /^\d{12}$/.test(k.slice(key.length + 1)))
       .map((k) => Number(k.slice(-digits)))
-      .sort((a, b) => b - a)
+      .toSorted((a, b) => b - a)
   )
 const read = (store: Store, key: string, sequence: number): Effect.Effect<record.Stored | undefined, StoreError> =>
   Effect.flatMap(store.getUint8Array(place(key, sequence)), (bytes) =>

@@ -75,7 +75,7 @@ export const encode = (root: Compiled, snapshot: SnapshotData): Failing<Json> =>
       }
       const recomputed = plan === undefined || plan.volatile ? [] : plan.provides
       out.state = {}
-      for (const name of Object.keys(state).sort()) {
+      for (const name of Object.keys(state).toSorted()) {
         const value = state[name]
         const schemas = table.get(name)
         if (schemas === undefined || recomputed.includes(name)) continue

@@ -11,7 +11,7 @@ import { bad, capture, restore } from "./snapshot-frames.ts"
 import type { SnapshotData } from "./snapshot-frames.ts"
 import { choose, schemasOf } from "./snapshot-values.ts"
 import { copy } from "./state.ts"
-import { drive } from "./stepping.ts"
+import { driveRun } from "./stepping.ts"
 import type { Hook } from "./stepping.ts"
 
 class BoundaryImpl {
@@ -54,7 +54,7 @@ const hookOf = (options: any): Hook | null => {
 }
 const observe = (m: Machine, options: any): Effect.Effect<any, any, any> =>
   Effect.withFiber((fiber) =>
-    Effect.map(drive(m, runOf(fiber), { hook: hookOf(options), listener: fiber.getRef(Progress) }), (ended) => {
+    Effect.map(driveRun(m, runOf(fiber), { hook: hookOf(options), listener: fiber.getRef(Progress) }), (ended) => {
       const done = ended === "done"
       if (options.until === undefined) return m.result()
       return done ? { _tag: "Done", output: m.result() } : { _tag: "Left", snapshot: capture(m) }

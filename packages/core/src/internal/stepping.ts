@@ -8,10 +8,10 @@ import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
-import { prependPath } from "../Errors.ts"
 import { joinPath, Machine } from "./machine.ts"
 import type { Frame } from "./machine.ts"
 import type { Compiled, Exec, Rec, Run } from "./node.ts"
+import { located, orInterrupted } from "./place.ts"
 import type { Listener } from "./progress.ts"
 import { picker } from "./state.ts"
 
@@ -132,16 +132,18 @@ export const drive = (m: Machine, run: Run, observer: Observer): Effect.Effect<"
         }
       }
     })
-    const located = Effect.matchCauseEffect(loop, {
-      onSuccess: () => Exit.succeed(ended!),
-      onFailure: (cause) => {
-        if (phase === "leaf") return Exit.failCause(prependPath(cause, m.path(leaf)))
-        if (phase === "moving") return Exit.failCause(prependPath(cause, m.path()))
-        if (phase === "opening") return Exit.failCause(prependPath(cause, holding!.path()))
-        return Exit.failCause(cause)
-      }
-    })
-    return holding === null ? located : Effect.onExit(located, (exit) => holding.close(exit))
+    const where = (): string => {
+      if (phase === "leaf") return m.path(leaf)
+      if (phase === "moving") return m.path()
+      return phase === "opening" ? holding!.path() : ""
+    }
+    const driven = located(
+      run,
+      run.places.at,
+      Effect.map(loop, () => ended!),
+      where
+    )
+    return holding === null ? driven : Effect.onExit(driven, (exit) => holding.close(exit))
   })
 
 /** Runs a block that has a node, for an atomic block around it, in a watched run. It has written its outputs when it ends. */
@@ -164,9 +166,13 @@ export const watchable =
   (state, run) =>
     run.watch === null ? fast(state, run) : nested(self, state, run)
 
+/** Drives a whole run. */
+export const driveRun = (m: Machine, run: Run, observer: Observer): Effect.Effect<"done" | "left", any, any> =>
+  orInterrupted(run, drive(m, run, observer), "")
+
 /** A whole run with a listener. */
 export const watched = (self: Compiled, state: Rec, run: Run, listener: Listener): Effect.Effect<Rec, any, any> =>
-  Effect.map(drive(new Machine(self).begin([self], state), run, { hook: null, listener }), () =>
+  Effect.map(driveRun(new Machine(self).begin([self], state), run, { hook: null, listener }), () =>
     picker(Object.keys(self.outputs))(state)
   )
 

@@ -1,5 +1,5 @@
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
+import type * as Exit from "effect/Exit"
 
 /** Bodies that are already exits run in plain JavaScript, so many at a time; then the fiber gets a turn. */
 const budget = 512

@@ -22,6 +22,7 @@ const execLoop = (steps: ReadonlyArray<Compiled>, plan: Plan): Exec => {
   const n = steps.length
   const { collect } = plan
   return (state, run) => {
+    const outer = run.places.at
     const inner = Combinator.copy(state)
     let view = plan.view(inner)
     let cursor = plan.initial(view)
@@ -55,13 +56,13 @@ const execLoop = (steps: ReadonlyArray<Compiled>, plan: Plan): Exec => {
       }
     }
     const leave = (): void => Combinator.leaveLoop(state, inner, plan, plan.done?.(cursor, view), lists)
-    const where = (cause: Cause.Cause<any>): Cause.Cause<any> =>
-      pc < 0 || pc >= n ? cause : Combinator.prependPath(Combinator.prependPath(cause, steps[pc]!.name), `[${index}]`)
+    /** A failure of `while`, `iteration`, `next` or `done` is the loop's own. */
+    const where = (): string => (pc < 0 || pc >= n ? "" : `[${index}].${steps[pc]!.name}`)
     let pending: Any | null
     try {
       pending = turn()
     } catch (defect) {
-      return Exit.failCause(where(Cause.die(defect)))
+      return Exit.failCause(Combinator.prependPath(Cause.die(defect), where()))
     }
     if (pending === null) {
       leave()
@@ -87,7 +88,7 @@ const execLoop = (steps: ReadonlyArray<Compiled>, plan: Plan): Exec => {
         pc++
       }
     })
-    return Effect.catchCause(loop, (cause) => Exit.failCause(where(cause)))
+    return Combinator.located(run, outer, loop, where)
   }
 }
 
@@ -101,26 +102,21 @@ const execCustom = (wrapper: WrapperData, steps: ReadonlyArray<Compiled>, self: 
     const step = (given: Rec, iteration: Rec): Any =>
       Effect.suspend(() => {
         const index = count++
-        const segment = `[${index}]`
+        const outer = run.places.at
+        const segment = () => `[${index}]`
         const next = Combinator.copy(given)
         for (const name of names) next[name] = iteration[name]
-        const fail = (cause: Cause.Cause<any>) => Exit.failCause(Combinator.prependPath(cause, segment))
         const { watch } = run
         if (watch === null) {
           const e = body(next, run)
-          return e === null
-            ? Exit.succeed(next)
-            : Effect.matchCauseEffect(e, { onSuccess: () => Exit.succeed(next), onFailure: fail })
+          return e === null ? Exit.succeed(next) : Combinator.located(run, outer, Effect.as(e, next), segment)
         }
-        const ran = Combinator.nestedAll(self(), steps, next, Combinator.inside(run, segment))
-        return Effect.matchCauseEffect(ran, {
-          onSuccess: () => {
-            const seen: Rec = {}
-            for (const name of names) seen[name] = next[name]
-            const event = { path: watch.path, cursor: index, index, iteration: seen, state: { ...next } }
-            return Effect.as(watch.emit(event), next)
-          },
-          onFailure: fail
+        const ran = Combinator.nestedAll(self(), steps, next, Combinator.inside(run, segment()))
+        return Effect.flatMap(Combinator.located(run, outer, ran, segment), () => {
+          const seen: Rec = {}
+          for (const name of names) seen[name] = next[name]
+          const event = { path: watch.path, cursor: index, index, iteration: seen, state: { ...next } }
+          return Effect.as(watch.emit(event), next)
         })
       })
     return loop(Combinator.copy(state), step)
@@ -133,7 +129,7 @@ export const fromBlocks = (wrapper: WrapperData, blocks: ReadonlyArray<Block.Any
   const inside = Combinator.mergeFields([{ inputs: wrapper.inputs, outputs: wrapper.provides }, ...steps])
   const outputs = Combinator.record()
   for (const name of Object.keys(inside.outputs)) {
-    if (name in wrapper.provides) continue
+    if (Object.hasOwn(wrapper.provides, name)) continue
     const written = inside.outputs[name]
     const surely = wrapper.once && !Combinator.isOptional(written)
     const before = inside.inputs[name]
@@ -146,7 +142,7 @@ export const fromBlocks = (wrapper: WrapperData, blocks: ReadonlyArray<Block.Any
   Object.assign(own, wrapper.outputs)
   for (const [into, from] of Object.entries(wrapper.collect)) {
     const written = inside.outputs[from]
-    if (written === undefined || from in wrapper.provides || Combinator.isOptional(written)) {
+    if (written === undefined || Object.hasOwn(wrapper.provides, from) || Combinator.isOptional(written)) {
       throw new CompositionError({
         block: wrapper.name,
         reason: `collects '${from}', which the blocks inside do not surely write`

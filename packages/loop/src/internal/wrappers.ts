@@ -31,7 +31,7 @@ const refuse = (block: string, reason: string) => new CompositionError({ block, 
 
 const declared = (name: string, o: any, view: (state: any) => any, once = false): any => {
   for (const k of Object.keys(o.provides)) {
-    if (k in o.inputs) throw refuse(name, `the iteration variable '${k}' is already an input of the loop`)
+    if (Object.hasOwn(o.inputs, k)) throw refuse(name, `the iteration variable '${k}' is already an input of the loop`)
   }
   const outputs = o.outputs ?? {}
   if (Object.keys(outputs).length > 0 && o.done === undefined)

@@ -369,7 +369,7 @@ const sideBySide = (place: string, log: ReadonlyArray<string>): ReadonlyArray<st
     let end = i
     while (within(log[end])) end++
     if (end === i) out.push(log[i++]!)
-    else out.push(...log.slice(i, end).sort((a, b) => kidOf(a) - kidOf(b)))
+    else out.push(...log.slice(i, end).toSorted((a, b) => kidOf(a) - kidOf(b)))
     i = Math.max(i, end)
   }
   return out

@@ -88,7 +88,7 @@ export const model = (root: Composition, inputs: State): Seen => {
         const at = chosen === -1 ? `${place}_9` : `${place}_${chosen}`
         const needs = [...rowsOf(block).inputs].filter(([, need]) => need === "required").map(([name]) => name)
         const missing = needs.filter((name) => state[name] === undefined)
-        if (missing.length > 0) throw new Stopped(path, `missing ${missing.sort().join()}`)
+        if (missing.length > 0) throw new Stopped(path, `missing ${missing.toSorted().join()}`)
         return run(block, at, state, path, service)
       }
       case "parallel": {

@@ -16,7 +16,7 @@ export const hash = (value: unknown): number => {
   if (value instanceof Date) return mix(7, value.getTime())
   if (value instanceof Float32Array) return [...new Uint32Array(value.slice().buffer)].reduce(mix, 11)
   return Object.entries(value as object)
-    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .toSorted(([a], [b]) => (a < b ? -1 : 1))
     .reduce((h, [key, x]) => mix(mix(h, key.charCodeAt(0)), hash(x)), 13)
 }
 const number = (h: number): number => [-0, Number.NaN, h % 10, h / 3, -(h % 5), Number.POSITIVE_INFINITY, 0, 1][h % 8]!
@@ -51,7 +51,7 @@ export const show = (v: unknown): unknown => {
     return Object.fromEntries(
       Object.entries(v)
         .filter(([, x]) => x !== undefined)
-        .sort(([a], [b]) => (a < b ? -1 : 1))
+        .toSorted(([a], [b]) => (a < b ? -1 : 1))
         .map(([key, x]) => [key, show(x)])
     )
   }
