@@ -49,11 +49,13 @@ export interface Made {
   readonly index: number
   readonly picture: Tensor.Tensor<"uint8">
   readonly milliseconds: number
+  /** when each denoising step ended, in milliseconds since 1970 */
+  readonly steps: ReadonlyArray<number>
 }
 
 /** The components of the request's model; sessions are made at their first run. */
 const components = ({ model, scheduler }: Request) => {
-  const own = Repository.layer(model.path).pipe(Layer.provide(ModelStore.layer({ budget: totalmem() / 2 })))
+  const own = Repository.layer(model.path).pipe(Layer.provideMerge(ModelStore.layer({ budget: totalmem() / 2 })))
   if (scheduler === undefined) return own
   const changed = Effect.flatMap(Scheduler.Scheduler, (service) =>
     Effect.fromResult(Scheduler.reconfigure(service, Schedulers.options(scheduler)))
@@ -64,7 +66,7 @@ const components = ({ model, scheduler }: Request) => {
 const isLatents = Schema.is(Fields.Latents)
 
 /** Tells the reporter of every denoising step, with a preview where latents can be shown without decoding them. */
-const listen = (request: Request, label: string) =>
+const listen = (request: Request, label: string, steps: Array<number>) =>
   Effect.gen(function* () {
     const reporter = yield* Reporter
     let pace = ProgressBar.started(yield* Clock.currentTimeMillis)
@@ -73,7 +75,9 @@ const listen = (request: Request, label: string) =>
         const { latents, predOriginalSample = latents, timesteps } = event.state
         if (!Array.isArray(timesteps)) return
         const done = event.index + 1
-        pace = ProgressBar.advance(done, yield* Clock.currentTimeMillis)(pace)
+        const now = yield* Clock.currentTimeMillis
+        steps.push(now)
+        pace = ProgressBar.advance(done, now)(pace)
         const report = { label, done, total: timesteps.length, left: ProgressBar.timeLeft(pace, timesteps.length) }
         const preview = () =>
           request.model.name === "emoji-diffusion" && isLatents(predOriginalSample)
@@ -85,7 +89,8 @@ const listen = (request: Request, label: string) =>
 
 /**
  * Makes the pictures of a request one after the other and hands each to `use` as soon as it is finished. All inputs are
- * checked before a model is loaded; a picture depends on its own inputs only, so each can be made again alone.
+ * checked before a model is loaded; a picture depends on its own inputs only, so each can be made again alone. Gives the
+ * milliseconds that loading the models took.
  *
  * ```ts
  * import * as Device from "@effect-blocks/cli/Device"
@@ -115,15 +120,18 @@ export const forEach = <E, R>(request: Request, use: (made: Made) => Effect.Effe
     const decoded = yield* Effect.forEach(wanted, ({ inputs }) =>
       Pipeline.decodeInputs(StableDiffusion.pipeline, inputs)
     )
-    yield* Effect.gen(function* () {
+    return yield* Effect.gen(function* () {
       for (const [index, { label }] of wanted.entries()) {
         const before = yield* Clock.currentTimeMillis
         const inputs = { ...decoded[index]!, ...pictures }
+        const steps: Array<number> = []
         const images = yield* Pipeline.run(StableDiffusion.pipeline, inputs, { output: "images" }).pipe(
-          Effect.provideService(Progress, yield* listen(request, label))
+          Effect.provideService(Progress, yield* listen(request, label, steps))
         )
         const milliseconds = (yield* Clock.currentTimeMillis) - before
-        yield* use({ index, picture: images[0], milliseconds })
+        yield* use({ index, picture: images[0], milliseconds, steps })
       }
+      const decisions = yield* ModelStore.ModelStore.use((store) => store.decisions)
+      return decisions.reduce((sum, decision) => sum + ("milliseconds" in decision ? decision.milliseconds : 0), 0)
     }).pipe(Effect.provide(components(request)))
   })

@@ -14,6 +14,7 @@ import * as Exit from "effect/Exit"
 import * as Logger from "effect/Logger"
 import { readFileSync } from "node:fs"
 import { inspect } from "node:util"
+import { describe } from "./commands/describe.ts"
 import { generate } from "./commands/generate.ts"
 import { models } from "./commands/models.ts"
 import { exitCodes, fromCause, UsageError } from "./Failure.ts"
@@ -22,7 +23,7 @@ import { flagOfField } from "./internal/fields.ts"
 
 const root = Command.make("effect-blocks").pipe(
   Command.withDescription("Pictures from prompts, made on this machine; pipelines described"),
-  Command.withSubcommands([generate, models])
+  Command.withSubcommands([generate, describe, models])
 )
 
 /** The version of this package. */

@@ -18,6 +18,7 @@ import * as Generate from "../Generate.ts"
 import { fields, flags, suggested } from "../internal/fields.ts"
 import { inspect } from "../ModelFolder.ts"
 import * as Output from "../Output.ts"
+import * as Pipelines from "../Pipelines.ts"
 import { readBytes, readParameters, sha256 } from "../Parameters.ts"
 import type { Parameters } from "../Parameters.ts"
 import { duration } from "../ProgressBar.ts"
@@ -154,7 +155,6 @@ export const generate = Command.make(
   config,
   Effect.fnUntraced(
     function* (options) {
-      const startedAt = yield* Clock.currentTimeMillis
       const text = given(options.fields)
       const from = Option.isSome(options.from) ? yield* readParameters("--from", options.from.value) : undefined
 
@@ -171,6 +171,9 @@ export const generate = Command.make(
       }
       const folder = Option.getOrElse(options.model, () => from?.model.path ?? EmojiDiffusion.path)
       const chosen = yield* inspect(folder, "--model")
+      if (Pipelines.ofClass(chosen.className) === undefined) {
+        return yield* new UsageError({ subject: "--model", detail: `there is no pipeline for ${chosen.className}` })
+      }
       const { height: storedHeight, seed: storedSeed, width: storedWidth, ...stored } = from?.inputs ?? {}
       const size = Option.getOrUndefined(options.size)
       const sides = size ?? {
@@ -217,9 +220,11 @@ export const generate = Command.make(
         inputs: { ...inputs, seed: typeof seed === "bigint" ? String(seed) : seed }
       }))
       const pictures: Array<Readonly<Record<string, unknown>>> = []
-      const save = ({ index, milliseconds, picture }: Generate.Made) =>
+      const ended: Array<number> = []
+      const save = ({ index, milliseconds, picture, steps }: Generate.Made) =>
         Effect.gen(function* () {
           const path = plan.paths[index]!
+          ended.push(...steps)
           const [height = 0, width = 0] = picture.shape
           const kept = Object.entries({ ...wanted[index]!.inputs, width, height })
           const parameters: Parameters = {
@@ -251,20 +256,24 @@ export const generate = Command.make(
             parameters
           })
         })
-      yield* Generate.forEach(
+      const loading = yield* Generate.forEach(
         { model: chosen, scheduler, image: image?.picture, maskImage: mask?.picture, wanted },
         save
       ).pipe(Effect.provide(Device.layer(options.device)))
       if (options.json) {
-        const milliseconds = (yield* Clock.currentTimeMillis) - startedAt
-        yield* Console.log(
-          JSON.stringify({
-            pictures,
-            model: chosen.path,
-            device: options.device,
-            milliseconds: Math.round(milliseconds)
-          })
-        )
+        // of the process, not of this function: what a user waits for
+        const sinceStart = (time: number) => Math.round(time - performance.timeOrigin)
+        const perStep = ended
+          .slice(1)
+          .map((end, step) => end - ended[step]!)
+          .toSorted((a, b) => a - b)
+        const milliseconds = {
+          loading: Math.round(loading),
+          firstStep: sinceStart(ended[0] ?? Number.NaN),
+          perStep: perStep[Math.floor(perStep.length / 2)],
+          total: sinceStart(yield* Clock.currentTimeMillis)
+        }
+        yield* Console.log(JSON.stringify({ pictures, model: chosen.path, device: options.device, milliseconds }))
       }
     },
     Effect.provide(Reporter.layer(process.stderr))
