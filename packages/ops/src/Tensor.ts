@@ -368,7 +368,7 @@ export const slice: {
 )
 
 /**
- * An axis (default the first) cut into equal parts, or into parts of these lengths.
+ * An axis (default the first) cut into so many equal parts (not more than it is long), or into parts of these lengths.
  *
  * ```ts
  * import * as Tensor from "@effect-blocks/ops/Tensor"
@@ -388,7 +388,7 @@ export const split: {
     const at = axisOf("split", self, axis)
     const length = self.shape[at] ?? 0
     const equal = typeof parts === "number"
-    const count = equal && Number.isInteger(parts) && parts > 0 ? parts : 0
+    const count = equal && parts > 0 && length % parts === 0 && parts <= length ? parts : 0
     const lengths = equal ? Array.from({ length: count }, () => length / count) : parts
     if (lengths.some((n) => !Number.isInteger(n) || n < 0) || sum(lengths) !== length || lengths.length === 0) {
       const wanted = equal ? `${parts} equal parts` : `parts of [${parts.join(", ")}]`

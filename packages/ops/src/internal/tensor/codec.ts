@@ -4,6 +4,7 @@ import * as Schema from "effect/Schema"
 import * as SchemaIssue from "effect/SchemaIssue"
 import * as SchemaTransformation from "effect/SchemaTransformation"
 import type { Dim, DType, NumericDType, Spec, Tensor, TensorSchema } from "../../Tensor.ts"
+import { link as arbitrary } from "./arbitrary.ts"
 import { Blobs } from "./blobs.ts"
 import * as value from "./value.ts"
 
@@ -130,6 +131,7 @@ export const schema = <D extends DType>(
       [specKey]: { dtype, dims } satisfies Spec,
       toEquivalence: () => value.equals,
       toFormatter: () => String,
+      toCodecArbitrary: () => arbitrary(dtype, dims),
       toCodecJson: () =>
         Schema.link<Tensor<D>>()(
           jsonSchema(dtype, dims, annotations.description) as unknown as Schema.Codec<Json>,

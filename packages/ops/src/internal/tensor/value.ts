@@ -87,8 +87,8 @@ export const unsafeMake = <D extends DType>(dtype: D, shape: ReadonlyArray<numbe
 
 /** why these three do not make a tensor; undefined = they do */
 export const invalid = (dtype: DType, shape: ReadonlyArray<number>, data: unknown): string | undefined => {
+  if (!isDType(dtype)) return `'${String(dtype)}' is not a dtype (one of ${Object.keys(constructors).join(", ")})`
   const Data = constructors[dtype]
-  if (Data === undefined) return `'${dtype}' is not a dtype (one of ${Object.keys(constructors).join(", ")})`
   if (!(data instanceof Data)) {
     const got = (data as { constructor?: { name?: string } } | null)?.constructor?.name ?? String(data)
     return `${dtype} needs ${dtype === "string" ? "an array of strings" : `a ${Data.name}`}, got ${got}`
