@@ -18,6 +18,7 @@ interface Stage {
   readonly counts?: boolean
   /** read from vitest's report */
   readonly report?: string
+  readonly env?: Readonly<Record<string, string>>
 }
 interface Count {
   readonly passed: number
@@ -27,7 +28,6 @@ interface Count {
 /** no stage needs a third of this on two cores */
 const LIMIT = 15 * 60_000
 const scratch = mkdtempSync(join(tmpdir(), "effect-blocks-ci-"))
-const report = join(scratch, "vitest.json")
 const golden = [join("..", "shared", "golden"), join("scripts", "conformance", "golden")].find((path) =>
   existsSync(join(root, path))
 )
@@ -38,13 +38,16 @@ const npm = (script: string, ...rest: ReadonlyArray<string>) => [
   script,
   ...(rest.length > 0 ? ["--", ...rest] : [])
 ]
+/** vitest with its usual output and a report beside it */
+const reporting = (name: string) => {
+  const report = join(scratch, `${name}.json`)
+  return { report, flags: ["--reporter=default", "--reporter=json", `--outputFile.json=${report}`] }
+}
+const tests = reporting("tests")
+const webgpu = reporting("webgpu")
 
 const stages: ReadonlyArray<Stage> = [
-  {
-    name: "tests",
-    command: ["npm", "test", "--silent", "--", "--reporter=default", "--reporter=json", `--outputFile.json=${report}`],
-    report
-  },
+  { name: "tests", command: ["npm", "test", "--silent", "--", ...tests.flags], report: tests.report },
   { name: "types", command: npm("check") },
   { name: "type tests", command: npm("test-types") },
   { name: "lint", command: npm("lint") },
@@ -52,17 +55,36 @@ const stages: ReadonlyArray<Stage> = [
   { name: "documentation", command: npm("test-docs"), counts: true },
   { name: "packages", command: npm("check-packages"), counts: true },
   { name: "conformance", command: npm("conformance", golden ?? "scripts/conformance/golden"), counts: true },
-  { name: "webgpu", command: ["node", "scripts/swiftshader.ts"], counts: true }
+  {
+    name: "webgpu",
+    command: [
+      "node",
+      "scripts/swiftshader.ts",
+      "--",
+      ..."node_modules/.bin/vitest run --config vitest.workspace.ts --project ops gpu".split(" "),
+      ...webgpu.flags
+    ],
+    env: { EFFECT_BLOCKS_WEBGPU: "1" },
+    report: webgpu.report
+  }
 ]
 
 /** runs it with its output passed on, and gives that output and how it ended */
-const run = ([command = "", ...args]: ReadonlyArray<string>): Promise<{
+const run = ({
+  command: [command = "", ...args],
+  env
+}: Stage): Promise<{
   readonly ok: boolean
   readonly output: string
 }> =>
   new Promise((resolve) => {
     let output = ""
-    const child = spawn(command, args, { cwd: root, stdio: ["ignore", "pipe", "pipe"], detached: true })
+    const child = spawn(command, args, {
+      cwd: root,
+      env: { ...process.env, ...env },
+      stdio: ["ignore", "pipe", "pipe"],
+      detached: true
+    })
     const pass = (to: NodeJS.WriteStream) => (chunk: Buffer) => {
       to.write(chunk)
       output += chunk.toString()
@@ -111,7 +133,7 @@ const sum = { passed: 0, failed: 0 }
 for (const stage of stages.filter(({ name }) => only.length === 0 || only.includes(name))) {
   console.log(`\n== ${stage.name}: ${stage.command.join(" ")}`)
   const started = performance.now()
-  const { ok, output } = await run(stage.command)
+  const { ok, output } = await run(stage)
   const { failed, passed } = countOf(stage, ok, output)
   sum.passed += passed
   sum.failed += failed
