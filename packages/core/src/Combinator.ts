@@ -41,6 +41,8 @@ export type {
   Run
 } from "./internal/node.ts"
 export { compiled } from "./internal/node.ts"
+export { located } from "./internal/place.ts"
+export type { Place, Places } from "./internal/place.ts"
 export { Progress } from "./internal/progress.ts"
 export type { IterationEvent, Listener } from "./internal/progress.ts"
 export type { Flat, KeysOf, OptionalKeys, RequiredKeys } from "./internal/row.ts"

@@ -9,6 +9,7 @@ import * as Tracer from "effect/Tracer"
 import { CompositionError, prependPath } from "../Errors.ts"
 import { drawer, Trigger } from "./fields.ts"
 import type { Compiled, Definition, Exec, Rec, Run } from "./node.ts"
+import { settled } from "./place.ts"
 import type { Listener } from "./progress.ts"
 import { Progress } from "./progress.ts"
 import { empty, own, picker } from "./state.ts"
@@ -26,7 +27,8 @@ export const runOf = (fiber: Fiber.Fiber<any, any>): Run => ({
   context: fiber.context,
   budget: BUDGET,
   deadline: 0,
-  watch: null
+  watch: null,
+  places: { at: null }
 })
 
 const noFinish = (_state: Rec, _value: unknown): void => {}
@@ -133,13 +135,15 @@ const runner = (self: Compiled): Compiled["run"] => {
       e = Exit.die(defect)
     }
     if (e === null) return Exit.succeed(result(state))
-    return Effect.matchCauseEffect(e, {
-      onSuccess: (value) => {
+    return settled(
+      run,
+      e,
+      (value) => {
         self.finish(state, value)
         return Exit.succeed(result(state))
       },
-      onFailure: fail
-    })
+      () => self.name
+    )
   }
   const begin = (state: Rec, run: Run, listener: Listener | null): Effect.Effect<any, any, any> =>
     listener === null || !hasIterations(self) ? go(state, run) : watched(self, state, run, listener)

@@ -1,7 +1,8 @@
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import { CompositionError, MissingInputError, prependPath } from "../Errors.ts"
+import { CompositionError, MissingInputError } from "../Errors.ts"
 import { fromExec, unique } from "./block.ts"
+import { located } from "./place.ts"
 import { choiceFields, isNeeded, Trigger, viewOf } from "./fields.ts"
 import { expectedOf } from "./expected.ts"
 import type { Branch, Compiled, Fields, Rec } from "./node.ts"
@@ -76,6 +77,7 @@ const choice = (name: string, options: Choice): Compiled => {
       const missing = missingOf(self, branch, state)
       if (missing !== undefined) return Exit.fail(missing)
       const block = branch.block
+      const outer = run.places.at
       let e
       try {
         e = block.exec(state, run)
@@ -83,13 +85,8 @@ const choice = (name: string, options: Choice): Compiled => {
         e = Exit.die(defect)
       }
       if (e === null) return null
-      return Effect.matchCauseEffect(e, {
-        onSuccess: (value) => {
-          block.finish(state, value)
-          return Exit.void
-        },
-        onFailure: (cause) => Exit.failCause(prependPath(cause, block.name))
-      })
+      const finished = Effect.map(e, (value) => block.finish(state, value))
+      return located(run, outer, finished, () => block.name)
     }
   })
   return self

@@ -7,6 +7,7 @@ import type * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
 import type * as Schema from "effect/Schema"
 import type * as Block from "../Block.ts"
+import type { Places } from "./place.ts"
 import type { MissingInputError } from "../Errors.ts"
 import type { Listener } from "./progress.ts"
 
@@ -33,6 +34,8 @@ export interface Run {
   deadline: number
   /** `null`: the fast interpreter runs everything. Otherwise every block with a node goes through `nested` of stepping.ts */
   readonly watch: Watch | null
+  /** where the run waits */
+  readonly places: Places
 }
 
 /** Runs a block on a mutable state. `null`: it has finished and written its outputs. Otherwise an effect, whose value goes to `finish`. */

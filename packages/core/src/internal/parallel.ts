@@ -39,7 +39,7 @@ export const parallel = (name: string, blocks: any, options?: any): any => {
         states.push(own)
         let e
         try {
-          e = b.exec(own, { ...inside(run, b.name) })
+          e = b.exec(own, { ...inside(run, b.name), places: { at: null } })
         } catch (defect) {
           e = Exit.die(defect)
         }

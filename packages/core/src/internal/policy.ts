@@ -4,6 +4,7 @@ import { dual } from "effect/Function"
 import { fromExec, rename } from "./block.ts"
 import { record, viewOf } from "./fields.ts"
 import type { Compiled, Definition, Rec, Run } from "./node.ts"
+import type { Place } from "./place.ts"
 import { copy, merger, picker } from "./state.ts"
 import { execAll } from "./sequential.ts"
 
@@ -33,27 +34,29 @@ export const around = (
  * A block as one effect that may run any number of times: each attempt on a copy of the state, so that what a failed
  * one wrote is not seen by the next. A leaf writes only when it succeeds and needs no copy.
  */
-export const attempt = (self: Compiled): ((state: Rec, run: Run) => Effect.Effect<Rec, any, any>) => {
+const attempts = (self: Compiled, state: Rec, run: Run): Effect.Effect<Rec, any, any> => {
   const isLeaf = self.blocks.length === 0
-  return (state, run) =>
-    Effect.suspend(() => {
-      const own = isLeaf ? state : copy(state)
-      const e = self.exec(own, run)
-      if (e === null) return Exit.succeed(own)
-      return Effect.map(e, (value) => {
-        self.finish(own, value)
-        return own
-      })
+  // where the run waited when the first attempt began: an attempt that is interrupted cannot take back what it noted
+  let place: Place | null | undefined
+  return Effect.suspend(() => {
+    if (place === undefined) place = run.places.at
+    else run.places.at = place
+    const own = isLeaf ? state : copy(state)
+    const e = self.exec(own, run)
+    if (e === null) return Exit.succeed(own)
+    return Effect.map(e, (value) => {
+      self.finish(own, value)
+      return own
     })
+  })
 }
 const atomic = (
   self: Compiled,
   f: (e: Effect.Effect<Rec, any, any>) => Effect.Effect<Rec, any, any>
 ): Pick<Definition, "exec" | "finish"> => {
-  const once = attempt(self)
   const write = merger(Object.keys(self.outputs))
   return {
-    exec: (state, run) => f(once(state, run)),
+    exec: (state, run) => f(attempts(self, state, run)),
     finish: (state, own) => {
       if (own !== state) write(state, own)
     }

@@ -1,9 +1,9 @@
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import { prependPath } from "../Errors.ts"
 import { fromExec, unique } from "./block.ts"
 import { mergeFields } from "./fields.ts"
 import type { Compiled, Exec } from "./node.ts"
+import { located } from "./place.ts"
 
 /**
  * Runs blocks in order over one state: plain JavaScript while they finish at once, and otherwise one whileLoop whose
@@ -15,6 +15,7 @@ export const execAll = (
 ): Exec => {
   const n = steps.length
   return (state, run) => {
+    const outer = run.places.at
     let pc = 0
     let pending: Effect.Effect<unknown, any, any> | null = null
     try {
@@ -44,7 +45,7 @@ export const execAll = (
         }
       }
     })
-    return Effect.catchCause(loop, (cause) => Exit.failCause(prependPath(cause, segments[pc]!)))
+    return located(run, outer, loop, () => segments[pc] ?? "")
   }
 }
 
