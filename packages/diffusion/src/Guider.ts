@@ -79,14 +79,18 @@ export type Predictions = model.Predictions
 export type Moment = model.Moment
 
 /**
- * What the pipeline can do beside running its model. `perturbedModel`: it has a second model, or a second output of the
- * first, for predictions whose `model` is `"perturbed"` (layers skipped, attention blurred, weights weakened).
+ * What the pipeline can do beside running its model.
+ *
+ * - `perturbedModel`: it has a second model, or a second output of the first, for predictions whose `model` is
+ *   `"perturbed"` (layers skipped, attention blurred, weights weakened)
+ * - `beyondDiffusers`: guide also where diffusers' class fails (each guider says where)
  */
 export type Capabilities = model.Capabilities
 
 /**
  * A guider: pure functions.
  *
+ * - `supports(shape)`: fails where predictions of a shape cannot be combined; to be asked once before a run
  * - `predictions(moment)`: what to run the model for at this step, in this order
  * - `combine(state, moment, predictions)`: the one prediction that the scheduler is given, and the next state; a missing
  *   prediction is a defect

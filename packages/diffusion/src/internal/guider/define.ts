@@ -1,7 +1,7 @@
 /** How a guider's file becomes a guider. */
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import { flag, real, share } from "../scheduler/options.ts"
+import { flag, option, real } from "../scheduler/options.ts"
 import {
   type Capabilities,
   type Config,
@@ -13,10 +13,13 @@ import {
   type Shape
 } from "./model.ts"
 
+/** A number from 0 up. */
+export const amount = (value: number) => option(Schema.Finite.check(Schema.isGreaterThanOrEqualTo(0)), value)
+
 /** Options that every guider has. */
 export const commonOptions = (guidanceScale = 7.5) => ({
   guidance_scale: real(guidanceScale),
-  guidance_rescale: share(0),
+  guidance_rescale: amount(0),
   use_original_formulation: flag(false),
   start: real(0),
   stop: real(1),
@@ -52,12 +55,17 @@ export const rangeProblem = (
   return undefined
 }
 
+/** What a guider's file supplies. `unsupported` says why predictions of a shape cannot be combined. */
+export interface Method extends Pick<Shape, "predictions" | "combine"> {
+  readonly unsupported?: (shape: ReadonlyArray<number>) => string | undefined
+}
+
 /** A class of guider: its options are decoded and checked, unknown ones are errors. */
 export const define =
   <F extends Schema.Struct.Fields>(
     className: string,
     options: Schema.Struct<F>,
-    guider: (options: Schema.Struct<F>["Type"]) => Pick<Shape, "predictions" | "combine">,
+    guider: (options: Schema.Struct<F>["Type"], capabilities: Capabilities) => Method,
     ...checks: ReadonlyArray<(options: Schema.Struct<F>["Type"], capabilities: Capabilities) => Problem | undefined>
   ) =>
   (config: Config = {}, capabilities: Capabilities = {}): Result.Result<Shape, GuiderError> => {
@@ -78,10 +86,21 @@ export const define =
       const problem = check(decoded, capabilities)
       if (problem !== undefined) return failed(problem.reason ?? "InvalidOption", problem.option, problem.message)
     }
-    const { combine, predictions } = guider(decoded)
+    const { combine, predictions, unsupported } = guider(decoded, capabilities)
     return Result.succeed({
       className,
       config: { ...decoded, _class_name: className },
+      supports: (shape) => {
+        const message = unsupported?.(shape)
+        if (message === undefined) return Result.void
+        return Result.fail(
+          new GuiderError({
+            className,
+            reason: "UnsupportedShape",
+            message: `${className}: predictions [${shape.join(", ")}] ${message}`
+          })
+        )
+      },
       predictions,
       combine: (state, moment, given) => {
         // misuse by the caller's program rather than bad input: a defect

@@ -1,4 +1,5 @@
 /** The data that every guider shares. Public through `Guider`. */
+import type * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Tensor from "@effect-blocks/ops/Tensor"
 
@@ -35,7 +36,7 @@ export const reasons = [
   "UnknownOption",
   "InvalidOption",
   "NeedsPerturbedModel",
-  "MissingPrediction"
+  "UnsupportedShape"
 ] as const
 
 export class GuiderError extends Schema.TaggedError<GuiderError>()("GuiderError", {
@@ -51,11 +52,13 @@ export interface Config {
 
 export interface Capabilities {
   readonly perturbedModel?: boolean | undefined
+  readonly beyondDiffusers?: boolean | undefined
 }
 
 export interface Shape {
   readonly className: string
   readonly config: Config
+  readonly supports: (shape: ReadonlyArray<number>) => Result.Result<void, GuiderError>
   readonly predictions: (moment: Moment) => ReadonlyArray<Prediction>
   readonly combine: (
     state: GuiderState,

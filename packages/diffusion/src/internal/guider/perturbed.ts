@@ -1,0 +1,86 @@
+/** Guiders that need a second, weakened prediction of the model: layers skipped, attention perturbed or blurred. */
+import * as Schema from "effect/Schema"
+import { f, like } from "../scheduler/arithmetic.ts"
+import { option, orNull } from "../scheduler/options.ts"
+import { extrapolated, rescaled } from "./arithmetic.ts"
+import { type CommonOptions, given, isActive, type Method, type Problem } from "./define.ts"
+import { type Capabilities, cond, type Latents, type Moment, type PredictionName, uncond } from "./model.ts"
+
+/** Layers by index, or their description; what they name is inside the second model, so they are kept, not read. */
+export const layers = orNull(Schema.Union([Schema.Int, Schema.Array(Schema.Int)]))
+export const layerConfig = option(Schema.NullOr(Schema.Unknown), null)
+
+/** The two ways to say which layers: exactly one of them. */
+export const exactlyOne = (names: readonly [string, string], first: unknown, second: unknown): Problem | undefined => {
+  if (first === null && second === null) return { option: names[0], message: `or ${names[1]} must say which layers` }
+  if (first !== null && second !== null) return { option: names[1], message: `cannot go with ${names[0]}` }
+  return undefined
+}
+
+/** Refuses a guider that changes the model, unless the pipeline says that it has another. */
+export const needsPerturbedModel =
+  (option: string, what: string) =>
+  (_options: unknown, { perturbedModel = false }: Capabilities): Problem | undefined =>
+    perturbedModel
+      ? undefined
+      : {
+          option,
+          reason: "NeedsPerturbedModel",
+          message:
+            `asks to ${what} inside the model, which an exported ONNX graph does not allow; ` +
+            "give the pipeline a second model or output that is exported so, and say { perturbedModel: true }"
+        }
+
+export interface PerturbedOptions extends CommonOptions {
+  readonly scale: number
+  readonly from: number
+  readonly to: number
+}
+
+const isPerturbing = ({ enabled, from, scale, to }: PerturbedOptions, { numInferenceSteps, step }: Moment): boolean =>
+  enabled &&
+  Math.trunc(from * numInferenceSteps) < step &&
+  step < Math.trunc(to * numInferenceSteps) &&
+  Math.abs(scale) > 0
+
+/** Classifier-free guidance and, strictly within a share of the steps, away from the weakened prediction. */
+export const perturbedGuidance = (
+  options: PerturbedOptions,
+  name: Extract<PredictionName, "predCondSkip" | "predCondSeg">
+): Method => ({
+  predictions: (moment) => {
+    const guides = isActive(options, moment)
+    const perturbs = isPerturbing(options, moment)
+    return [
+      cond,
+      ...(guides ? [uncond] : []),
+      // without classifier-free guidance diffusers gives it the unconditional inputs
+      ...(perturbs ? [{ name, takes: guides ? "cond" : "uncond", model: "perturbed" } as const] : [])
+    ]
+  },
+  combine: (state, moment, predictions) => {
+    const conditional = given(predictions, "predCond")
+    const guides = isActive(options, moment)
+    const guided = !isPerturbing(options, moment)
+      ? guides
+        ? extrapolated(options, conditional, given(predictions, "predUncond"))
+        : conditional
+      : guides
+        ? away(
+            options,
+            conditional,
+            extrapolated(options, conditional, given(predictions, "predUncond")),
+            given(predictions, name)
+          )
+        : extrapolated({ ...options, guidance_scale: options.scale }, conditional, given(predictions, name))
+    return { prediction: rescaled(options.guidance_rescale, guided, conditional), state }
+  }
+})
+
+/** guided + scale * (conditional - weakened) */
+const away = ({ scale }: PerturbedOptions, conditional: Latents, guided: Latents, weakened: Latents): Latents => {
+  const s = f(scale)
+  const out = guided.data.slice()
+  for (let i = 0; i < out.length; i++) out[i] = out[i]! + f(s * f(conditional.data[i]! - weakened.data[i]!))
+  return like(conditional, out)
+}
