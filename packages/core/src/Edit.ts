@@ -4,7 +4,7 @@
  */
 import type { Any, Block, Error, In, Name, Out, Renamed, Sequential, Services } from "./Block.ts"
 import * as internal from "./internal/edit.ts"
-import type { Flow, Problem } from "./internal/flow.ts"
+import type { Flow } from "./internal/flow.ts"
 
 type Steps = ReadonlyArray<Any>
 type Insert<S, At, B extends Any, After, Acc extends Steps = []> = S extends readonly [infer H extends Any, ...infer T]
@@ -26,7 +26,7 @@ type Edited<S extends Steps> = Flow<S>["check"] extends infer C
   ? unknown extends C
     ? unknown
     : C extends ReadonlyArray<unknown>
-      ? Extract<C[number], Problem<string, never>>
+      ? Extract<C[number], { readonly "~problem": unknown }>
       : never
   : never
 type Get<S extends Steps, At extends string> = Extract<S[number], { readonly name: At }>

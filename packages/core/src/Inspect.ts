@@ -7,8 +7,6 @@ import * as internalMermaid from "./internal/mermaid.ts"
 import * as resolve from "./internal/resolve.ts"
 import type { Flat } from "./internal/row.ts"
 
-type Inputs<B> = keyof In<B> & string
-
 /** A block that runs, with its path from the composition on. */
 export interface Executed {
   readonly path: string
@@ -32,10 +30,10 @@ export interface Executed {
  */
 export const executionBlocks: <B extends Any>(
   self: B,
-  given: ReadonlyArray<Inputs<B>> | Partial<In<B>>
+  given: ReadonlyArray<keyof In<B> & string> | Partial<In<B>>
 ) => ReadonlyArray<Executed> = resolve.executionBlocks
 
-type Map<B> = { readonly [name: string]: ReadonlyArray<Inputs<B>> }
+type Map<B> = { readonly [name: string]: ReadonlyArray<keyof In<B> & string> }
 /** A block with named workflows. */
 export interface WithWorkflows<W> {
   readonly workflows: W

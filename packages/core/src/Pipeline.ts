@@ -10,8 +10,11 @@ type Selection<Out> = Names<Out> | ReadonlyArray<Names<Out>> | undefined
 export type Selected<Out, O> = O extends keyof Out
   ? Out[O]
   : O extends ReadonlyArray<infer K>
-    ? { readonly [X in K & keyof Out]: Out[X] }
+    ? { readonly [X in keyof Out as X extends K ? X : never]: Out[X] }
     : Out
+
+/** what must still be given beside a state */
+type Given<In, S> = [keyof S] extends [never] ? In : Omit<In, keyof S> & Partial<In>
 
 /**
  * Runs a block. Every input is checked against the field of every block that reads it, so that a value cannot pass one
@@ -37,7 +40,7 @@ export type Selected<Out, O> = O extends keyof Out
  */
 export const run: <B extends Any, S extends object = {}, const O extends Selection<Out<B>> = undefined>(
   block: B,
-  inputs: Omit<In<B>, keyof S> & Partial<In<B>>,
+  inputs: Given<In<B>, S>,
   options?: { readonly output?: O; readonly state?: S }
 ) => Effect.Effect<
   Selected<[keyof S] extends [never] ? Out<B> : Omit<S, keyof Out<B>> & Out<B>, O>,

@@ -162,6 +162,7 @@ export type ParallelExplain<
   Rev extends ReadonlyArray<unknown> = [],
   Keys = never,
   Names = never,
+  Read = never,
   Acc extends ReadonlyArray<unknown> = []
 > = T extends readonly [infer B, ...infer Rest]
   ? ParallelExplain<
@@ -170,14 +171,15 @@ export type ParallelExplain<
       [B, ...Rev],
       Keys | keyof Out<B>,
       Names | Name<B>,
+      Read | keyof In<B>,
       [
         ...Acc,
         [Name<B> & Names] extends [never]
           ? [keyof Out<B> & Keys] extends [never]
-            ? [Excluding<I> & keyof In<B>] extends [never]
+            ? [Excluding<I> & keyof In<B> & Read] extends [never]
               ? B
               : Problem<
-                  `block '${Name<B>}' needs input '${Excluding<I> & keyof In<B> & string}' of a type that a block beside it excludes`,
+                  `block '${Name<B>}' and block '${Consumer<Rev, Excluding<I> & keyof In<B>> & string}' both need input '${Excluding<I> & keyof In<B> & string}', with types that exclude each other`,
                   { [K in Excluding<I> & keyof In<B>]: In<B>[K] }
                 >
             : Problem<
