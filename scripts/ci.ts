@@ -28,7 +28,7 @@ interface Count {
 /** no stage needs a third of this on two cores */
 const LIMIT = 15 * 60_000
 const scratch = mkdtempSync(join(tmpdir(), "effect-blocks-ci-"))
-const golden = [join("..", "shared", "golden"), join("scripts", "conformance", "golden")].find((path) =>
+const golden = [join("..", "shared", "golden"), join("packages", "diffusion", "test", "golden")].find((path) =>
   existsSync(join(root, path))
 )
 const npm = (script: string, ...rest: ReadonlyArray<string>) => [
@@ -54,7 +54,7 @@ const stages: ReadonlyArray<Stage> = [
   { name: "imports", command: npm("check-imports"), counts: true },
   { name: "documentation", command: npm("test-docs"), counts: true },
   { name: "packages", command: npm("check-packages"), counts: true },
-  { name: "conformance", command: npm("conformance", golden ?? "scripts/conformance/golden"), counts: true },
+  { name: "conformance", command: npm("conformance", golden ?? "packages/diffusion/test/golden"), counts: true },
   {
     name: "webgpu",
     command: [

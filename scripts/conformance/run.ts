@@ -31,9 +31,6 @@ export interface Summary {
   readonly notRun: number
 }
 
-const casesOf = (document: unknown): boolean =>
-  typeof document === "object" && document !== null && Array.isArray((document as Case)["cases"])
-
 const describe = ({ difference, limit, place }: Check): string => {
   const size = `${difference.relative.toExponential(1)} relative, ${difference.absolute.toExponential(1)} absolute`
   return `${place}: ${size} at element ${difference.index} (limit ${limit.toExponential(0)})`
@@ -69,7 +66,7 @@ const runTopic = async (folder: string, name: string): Promise<TopicResult> => {
   let notRun = 0
   for (const file of documents(folder, name)) {
     const golden = open(file)
-    if (!casesOf(golden.document)) continue
+    if (golden === undefined) continue
     if (topic === undefined || topic.reads?.(file) === false) {
       notRun += golden.cases.length
       continue
