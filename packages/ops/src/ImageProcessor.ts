@@ -187,8 +187,11 @@ const preprocessImages = (
     let size: Size | undefined
     for (const image of images) {
       const cropped = options.crop === undefined ? image : yield* Image.crop(image, options.crop)
-      size ??= yield* settleSize("preprocess", yield* toPixels("preprocess", cropped), options)
-      const resized = options.resize === false ? cropped : yield* resize(cropped, { ...options, ...size })
+      let resized = cropped
+      if (options.resize !== false) {
+        size ??= yield* settleSize("preprocess", yield* toPixels("preprocess", cropped), options)
+        resized = yield* resize(cropped, { ...options, ...size })
+      }
       prepared.push(yield* toPixels("preprocess", yield* Image.convert(resized, options.channels ?? "native")))
     }
     const [first] = prepared

@@ -58,13 +58,22 @@ export const write = (target: string, bytes: Uint8Array): Effect.Effect<void, No
     })
   )
 
-/** at most `limit` bytes; undefined = the file is larger */
+const chunk = 2 ** 20
+
+/** until the end or beyond the limit: a device never says how much it holds */
+const readUpTo = async (handle: fs.FileHandle, limit: number, signal: AbortSignal): Promise<Uint8Array | undefined> => {
+  const parts: Array<Uint8Array> = []
+  let total = 0
+  for (;;) {
+    signal.throwIfAborted()
+    const { buffer, bytesRead } = await handle.read(new Uint8Array(Math.min(chunk, limit + 1 - total)))
+    if (bytesRead === 0) return new Uint8Array(Buffer.concat(parts))
+    total += bytesRead
+    if (total > limit) return undefined
+    parts.push(buffer.subarray(0, bytesRead))
+  }
+}
+
+/** at most `limit` bytes; undefined = there are more */
 export const read = (file: string, limit: number): Effect.Effect<Uint8Array | undefined, NodeJS.ErrnoException> =>
-  Effect.scoped(
-    Effect.gen(function* () {
-      const handle = yield* opened(file, "r")
-      const { size } = yield* attempt(() => handle.stat())
-      if (size > limit) return undefined
-      return new Uint8Array(yield* attempt((signal) => handle.readFile({ signal })))
-    })
-  )
+  Effect.scoped(Effect.flatMap(opened(file, "r"), (handle) => attempt((signal) => readUpTo(handle, limit, signal))))
