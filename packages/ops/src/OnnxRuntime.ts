@@ -325,7 +325,9 @@ export const layerFake = (
     Effect.suspend(() =>
       runtime.make(
         fakeBackend(
-          typeof models === "function" ? models : (source) => (typeof source === "string" ? models[source] : undefined)
+          typeof models === "function"
+            ? models
+            : (source) => (typeof source === "string" && Object.hasOwn(models, source) ? models[source] : undefined)
         )
       )
     )

@@ -39,7 +39,7 @@ export const contractProblems = (
   compare("input", model.inputs, contract.inputs)
   compare("output", model.outputs, contract.outputs)
   for (const input of model.inputs) {
-    if (!(input.name in contract.inputs))
+    if (!Object.hasOwn(contract.inputs, input.name))
       problems.push(`input '${input.name}' (${Tensor.show(input.dtype, input.shape)}) is never given`)
   }
   return problems
@@ -48,7 +48,7 @@ export const contractProblems = (
 const problemsOf = (fields: Contract.Fields, values: Results) => {
   const problems: Array<{ readonly name: string; readonly problem: string }> = []
   for (const name in fields) {
-    const value = values[name]
+    const value = Object.hasOwn(values, name) ? values[name] : undefined
     const spec = Tensor.specOf(fields[name]!)!
     const problem = value === undefined ? undefined : Tensor.mismatch(value, spec.dtype, spec.dims)
     if (problem !== undefined) problems.push({ name, problem })

@@ -23,7 +23,7 @@ export const checkFeeds = (
   const report = (name: string, problem: string) => void (problems ??= []).push({ name, problem })
   const sizes = new Map<string, { readonly size: number; readonly input: string }>()
   for (const input of model.inputs) {
-    const feed: unknown = feeds[input.name]
+    const feed: unknown = Object.hasOwn(feeds, input.name) ? feeds[input.name] : undefined
     const dims = dimsOf(input)
     if (feed === undefined) report(input.name, `missing, expected ${Tensor.show(input.dtype, dims)}`)
     else if (!Tensor.isTensor(feed))
@@ -43,7 +43,7 @@ export const checkFeeds = (
       }
     }
   }
-  for (const name in feeds) {
+  for (const name of Object.keys(feeds)) {
     if (!model.inputs.some((input) => input.name === name)) report(name, `no such input; it has ${names(model.inputs)}`)
   }
   return problems && new ModelInputError({ model: model.name, problems })
