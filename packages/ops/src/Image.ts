@@ -417,6 +417,38 @@ export const encodeWebp = (
   )
 
 /**
+ * Encodes a picture in the format that the name of the file asks for (`.png`, `.jpg`, `.jpeg`, `.webp`) and writes it as
+ * `writeFile` does. Parameters and texts go into a PNG, the quality into the others.
+ *
+ * ```ts
+ * import * as Image from "@effect-blocks/ops/Image"
+ * import * as Tensor from "@effect-blocks/ops/Tensor"
+ * import * as assert from "node:assert"
+ * import * as Effect from "effect/Effect"
+ *
+ * const error = await Effect.runPromise(Effect.flip(Image.write("picture.txt", Tensor.zeros("uint8", [1, 1, 3]))))
+ * assert.equal(error.message, "Image.write: picture.txt should end in .png, .jpg, .jpeg or .webp (invalid-option)")
+ * ```
+ */
+export const write = (
+  path: string,
+  image: Image,
+  options: PngOptions & { readonly quality?: number | undefined } = {}
+): Effect.Effect<void, ImageError | FileError> => {
+  const encoders: { readonly [extension: string]: () => Effect.Effect<Uint8Array, ImageError> } = {
+    png: () => encodePng(image, options),
+    jpg: () => encodeJpeg(image, options),
+    jpeg: () => encodeJpeg(image, options),
+    webp: () => encodeWebp(image, options)
+  }
+  const extension = /\.(png|jpe?g|webp)$/i.exec(path)?.[1]?.toLowerCase()
+  const encoder = extension === undefined ? undefined : encoders[extension]
+  return encoder === undefined
+    ? Effect.fail(failed("write", "invalid-option", `${path} should end in .png, .jpg, .jpeg or .webp`))
+    : Effect.flatMap(encoder(), (bytes) => writeFile(path, bytes))
+}
+
+/**
  * The texts of a PNG by keyword (tEXt, zTXt and iTXt), whoever wrote them.
  *
  * ```ts

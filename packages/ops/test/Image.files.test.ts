@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
 import * as fs from "node:fs"
 import * as os from "node:os"
 import * as path from "node:path"
@@ -111,6 +112,32 @@ describe("writeFile", () => {
       )
       assert.include(contents, text(target))
       assert.deepStrictEqual(fs.readdirSync(here), ["shared"])
+    })
+  )
+})
+
+describe("write", () => {
+  it.effect("encodes as the name of the file asks", () =>
+    Effect.gen(function* () {
+      const here = yield* folder
+      const image = Tensor.make("uint8", [4, 4, 3], new Uint8Array(48).fill(100))
+      for (const [name, begin] of [
+        ["a.png", [0x89, 0x50]],
+        ["a.jpg", [0xff, 0xd8]],
+        ["a.JPEG", [0xff, 0xd8]],
+        ["a.webp", [0x52, 0x49]]
+      ] as const) {
+        yield* Image.write(path.join(here, name), image, { parameters: { a: 1 }, quality: 80 })
+        assert.deepStrictEqual([...fs.readFileSync(path.join(here, name)).subarray(0, 2)], [...begin])
+        assert.deepStrictEqual((yield* Image.read(path.join(here, name))).shape, [4, 4, 3])
+      }
+      const png = fs.readFileSync(path.join(here, "a.png"))
+      assert.deepStrictEqual(Option.getOrThrow(yield* Image.readParameters(png)), { a: 1 })
+      for (const name of ["a.gif", "png", "a.png.txt"]) {
+        const error = yield* Effect.flip(Image.write(path.join(here, name), image))
+        assert.include(error.message, "should end in .png, .jpg, .jpeg or .webp")
+      }
+      assert.strictEqual(fs.readdirSync(here).length, 4)
     })
   )
 })
