@@ -29,7 +29,8 @@ const bytesOf = (text: string): Effect.Effect<Uint8Array, SchemaIssue.Issue> =>
 const decode = (text: string): Effect.Effect<Float32Array, SchemaIssue.Issue> =>
   Effect.flatMap(bytesOf(text), (bytes) =>
     bytes.byteLength % 4 === 0
-      ? Effect.succeed(new Float32Array(bytes.slice().buffer))
+      ? // a copy: the bytes may be part of a larger buffer, at any offset (and `slice` of a Buffer copies nothing)
+        Effect.succeed(new Float32Array(Uint8Array.from(bytes).buffer))
       : Effect.fail(wrong(text, `${bytes.byteLength} bytes are not a whole number of float32`))
   )
 

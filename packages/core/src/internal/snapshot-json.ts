@@ -194,8 +194,10 @@ export const toBytes = (root: Compiled, snapshot: SnapshotData): Failing<Uint8Ar
     })
   })
 
-export const fromBytes = (root: Compiled, bytes: Uint8Array): Failing<SnapshotData> =>
+export const fromBytes = (root: Compiled, given: Uint8Array): Failing<SnapshotData> =>
   Effect.gen(function* () {
+    // a Buffer behaves otherwise than other Uint8Arrays: codecs of fields should not have to know
+    const bytes = new Uint8Array(given.buffer, given.byteOffset, given.byteLength)
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     if (bytes.byteLength < head || view.getUint32(0, true) !== magic || view.getUint32(4, true) !== 1) {
       return yield* Effect.fail(bad("", "these bytes are not a snapshot"))

@@ -25,7 +25,7 @@ const head = 48
 
 export const sha256 = (bytes: Uint8Array): Effect.Effect<Uint8Array> =>
   Effect.map(
-    Effect.promise(() => crypto.subtle.digest("SHA-256", bytes.slice())),
+    Effect.promise(() => crypto.subtle.digest("SHA-256", bytes as Uint8Array<ArrayBuffer>)),
     (digest) => new Uint8Array(digest)
   )
 export const hex = (bytes: Uint8Array): string =>
