@@ -69,7 +69,7 @@ const isLatents = Schema.is(Fields.Latents)
 const listen = (request: Request, label: string, steps: Array<number>) =>
   Effect.gen(function* () {
     const reporter = yield* Reporter
-    let pace = ProgressBar.started(yield* Clock.currentTimeMillis)
+    let pace = ProgressBar.started
     return (event: { readonly index: number; readonly state: Readonly<Record<string, unknown>> }) =>
       Effect.gen(function* () {
         const { latents, predOriginalSample = latents, timesteps } = event.state

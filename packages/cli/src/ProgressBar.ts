@@ -46,33 +46,32 @@ export const duration = (milliseconds: number): string => {
 
 /** When steps ended, as far as an estimate needs it; made by {@link started}, changed by {@link advance}. */
 export interface Pace {
-  readonly startedAt: number
   readonly first: { readonly at: number; readonly done: number } | undefined
   readonly lastAt: number
   readonly done: number
 }
 
 /**
- * The pace of a run that starts now; times are in milliseconds of any one clock.
+ * The pace of a run that has done no step.
  *
  * ```ts
  * import * as ProgressBar from "@effect-blocks/cli/ProgressBar"
  * import assert from "node:assert"
  *
- * assert.equal(ProgressBar.timeLeft(ProgressBar.started(0), 20), undefined)
+ * assert.equal(ProgressBar.timeLeft(ProgressBar.started, 20), undefined)
  * ```
  */
-export const started = (now: number): Pace => ({ startedAt: now, first: undefined, lastAt: now, done: 0 })
+export const started: Pace = { first: undefined, lastAt: 0, done: 0 }
 
 /**
- * The pace after `done` steps.
+ * The pace after `done` steps; `now` is in milliseconds of any one clock.
  *
  * ```ts
  * import * as ProgressBar from "@effect-blocks/cli/ProgressBar"
  * import { pipe } from "effect/Function"
  * import assert from "node:assert"
  *
- * const pace = pipe(ProgressBar.started(0), ProgressBar.advance(1, 500), ProgressBar.advance(3, 700))
+ * const pace = pipe(ProgressBar.started, ProgressBar.advance(1, 500), ProgressBar.advance(3, 700))
  * assert.equal(ProgressBar.timeLeft(pace, 13), 1000)
  * ```
  */
@@ -81,19 +80,18 @@ export const advance =
   (pace: Pace): Pace => ({ ...pace, first: pace.first ?? { at: now, done }, lastAt: now, done })
 
 /**
- * Milliseconds to `total` steps at the pace so far, `undefined` before the first step. The first step, which pays for
- * loading and warming up, counts only as long as it is the only one.
+ * Milliseconds to `total` steps at the pace so far. `undefined` before the second step: the first one pays for loading
+ * models and says little of the others.
  *
  * ```ts
  * import * as ProgressBar from "@effect-blocks/cli/ProgressBar"
  * import assert from "node:assert"
  *
- * const pace = ProgressBar.advance(1, 500)(ProgressBar.started(0))
- * assert.equal(ProgressBar.timeLeft(pace, 3), 1000)
+ * const pace = ProgressBar.advance(2, 600)(ProgressBar.advance(1, 500)(ProgressBar.started))
+ * assert.equal(ProgressBar.timeLeft(pace, 20), 1800)
  * ```
  */
-export const timeLeft = ({ done, first, lastAt, startedAt }: Pace, total: number): number | undefined => {
-  if (first === undefined || done === 0) return undefined
-  const perStep = done === first.done ? (lastAt - startedAt) / done : (lastAt - first.at) / (done - first.done)
-  return Math.max(0, total - done) * perStep
-}
+export const timeLeft = ({ done, first, lastAt }: Pace, total: number): number | undefined =>
+  first === undefined || done <= first.done
+    ? undefined
+    : (Math.max(0, total - done) * (lastAt - first.at)) / (done - first.done)

@@ -17,15 +17,16 @@ describe("ProgressBar", () => {
   })
 
   it("estimates from the pace after the first step", () => {
-    const first = ProgressBar.advance(1, 5000)(ProgressBar.started(1000))
-    assert.strictEqual(ProgressBar.timeLeft(first, 11), 40_000)
+    assert.isUndefined(ProgressBar.timeLeft(ProgressBar.started, 11))
+    const first = ProgressBar.advance(1, 5000)(ProgressBar.started)
+    assert.isUndefined(ProgressBar.timeLeft(first, 11))
     const third = ProgressBar.advance(3, 5200)(first)
     assert.strictEqual(ProgressBar.timeLeft(third, 11), 800)
     assert.strictEqual(ProgressBar.timeLeft(ProgressBar.advance(11, 6000)(third), 11), 0)
   })
 
   it("counts from where a resumed run begins", () => {
-    const pace = ProgressBar.advance(12, 1100)(ProgressBar.advance(11, 1000)(ProgressBar.started(0)))
+    const pace = ProgressBar.advance(12, 1100)(ProgressBar.advance(11, 1000)(ProgressBar.started))
     assert.strictEqual(ProgressBar.timeLeft(pace, 20), 800)
   })
 

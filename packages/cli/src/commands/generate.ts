@@ -212,13 +212,19 @@ export const generate = Command.make(
       })
 
       const reporter = yield* Reporter
-      if (from !== undefined && from.model.fingerprint !== chosen.fingerprint) {
-        yield* reporter.note(`The picture was made with another version of ${from.model.name}: this one will differ.`)
-      }
       const wanted = seeds.map((seed, index) => ({
         label: `${prompt}, seed ${seed}${seeds.length > 1 ? ` (${index + 1} of ${seeds.length})` : ""}`,
         inputs: { ...inputs, seed: typeof seed === "bigint" ? String(seed) : seed }
       }))
+      // a default may change, a stored picture must not
+      const branch =
+        Pipelines.all[mask !== undefined ? "inpainting" : image !== undefined ? "image2image" : "text2image"]
+      const defaults = Object.fromEntries(
+        Object.keys(branch.inputs).flatMap((name) => {
+          const value = name in flags ? FieldFlag.facts(fields[name]!).default : undefined
+          return value === undefined ? [] : [[name, value]]
+        })
+      )
       const pictures: Array<Readonly<Record<string, unknown>>> = []
       const ended: Array<number> = []
       const save = ({ index, milliseconds, picture, steps }: Generate.Made) =>
@@ -226,7 +232,8 @@ export const generate = Command.make(
           const path = plan.paths[index]!
           ended.push(...steps)
           const [height = 0, width = 0] = picture.shape
-          const kept = Object.entries({ ...wanted[index]!.inputs, width, height })
+          const all = { ...defaults, ...wanted[index]!.inputs, width, height }
+          const kept = Object.entries(all).toSorted(([a], [b]) => (a < b ? -1 : 1))
           const parameters: Parameters = {
             software: "effect-blocks",
             pipeline: chosen.className,
@@ -241,6 +248,11 @@ export const generate = Command.make(
               ...(image === undefined ? {} : { image: image.stored }),
               ...(mask === undefined ? {} : { maskImage: mask.stored })
             }
+          }
+          if (index === 0 && from !== undefined && from.model.fingerprint !== chosen.fingerprint) {
+            yield* reporter.note(
+              `${from.model.name} has changed since the stored picture was made: this one will differ.`
+            )
           }
           const bytes = yield* encode(picture, path, parameters)
           yield* Output.write(path, bytes, { force: plan.force })

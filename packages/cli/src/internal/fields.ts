@@ -32,10 +32,11 @@ const flagName = (field: string): string => special[field] ?? hyphens(field)
 
 /** The flag (or `<prompt>`) for each field, for messages. */
 export const flagOfField: ReadonlyMap<string, string> = new Map(
-  Object.keys({ ...fields, ...special }).map((field) => [
-    field,
-    field === "prompt" ? "<prompt>" : `--${flagName(field)}`
-  ])
+  Object.keys({ ...fields, ...special }).map((field) => {
+    const flag = flagName(field)
+    // one flag for two fields
+    return [field, flag === "prompt" ? "<prompt>" : flag === "size" ? `--size (${field})` : `--${flag}`]
+  })
 )
 
 /** What suits the model that is shipped. */
