@@ -23,7 +23,11 @@ export type ProbeReply =
   | { readonly provider: string; readonly _tag: "failed"; readonly reason: string }
 
 const input = (shape: ReadonlyArray<number>): Wires => {
-  const data = Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, (_, i) => Math.sin(i))
+  // the fractions of a hash of i: without pattern, so that sums do not cancel
+  const data = Float32Array.from(
+    { length: shape.reduce((a, b) => a * b, 1) },
+    (_, i) => (Math.imul(i + 1, 2654435761) >>> 0) / 2 ** 31 - 1
+  )
   return { x: { dtype: "float32", shape, data } }
 }
 
