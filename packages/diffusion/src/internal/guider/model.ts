@@ -2,6 +2,9 @@
 import type * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Tensor from "@effect-blocks/ops/Tensor"
+import type { GuiderError } from "../../GuiderError.ts"
+
+export { GuiderError, reasons } from "../../GuiderError.ts"
 
 export type Latents = Tensor.Tensor<"float32">
 
@@ -30,21 +33,6 @@ export interface Moment {
   readonly numInferenceSteps: number
   readonly timestep: number
 }
-
-export const reasons = [
-  "UnknownClass",
-  "UnknownOption",
-  "InvalidOption",
-  "NeedsPerturbedModel",
-  "UnsupportedShape"
-] as const
-
-export class GuiderError extends Schema.TaggedError<GuiderError>()("GuiderError", {
-  className: Schema.String,
-  reason: Schema.Literals(reasons),
-  option: Schema.optionalKey(Schema.String),
-  message: Schema.String
-}) {}
 
 export interface Config {
   readonly [option: string]: unknown

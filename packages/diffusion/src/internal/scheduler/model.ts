@@ -2,6 +2,9 @@
 import type * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Tensor from "@effect-blocks/ops/Tensor"
+import type { SchedulerError } from "../../SchedulerError.ts"
+
+export { SchedulerError, reasons } from "../../SchedulerError.ts"
 
 export type Latents = Tensor.Tensor<"float32">
 
@@ -30,22 +33,6 @@ export const SchedulerState = Schema.Struct({
 }).annotate({ title: "SchedulerState", description: "where a scheduler's run stands" })
 export type SchedulerState = typeof SchedulerState.Type
 export type History = SchedulerState["history"]
-
-export const reasons = [
-  "UnknownClass",
-  "UnknownOption",
-  "InvalidOption",
-  "UnsupportedOption",
-  "InvalidRequest",
-  "Unsolvable"
-] as const
-
-export class SchedulerError extends Schema.TaggedError<SchedulerError>()("SchedulerError", {
-  className: Schema.String,
-  reason: Schema.Literals(reasons),
-  option: Schema.optionalKey(Schema.String),
-  message: Schema.String
-}) {}
 
 export interface StepInput {
   readonly modelOutput: Latents
