@@ -92,19 +92,34 @@ const clip = (value: number): number => {
 }
 
 const horizontal = (self: Pixels, width: number, { counts, size, starts, weights }: Coefficients): Pixels => {
-  const { channels, height } = self
+  const { channels, data: input, height } = self
   const data = new Uint8Array(width * height * channels)
   let to = 0
   for (let y = 0; y < height; y++) {
     const line = y * self.width * channels
     for (let x = 0; x < width; x++) {
       const first = line + starts[x]! * channels
-      const count = counts[x]!
+      const from = x * size
+      const end = from + counts[x]!
+      if (channels === 3) {
+        let red = half
+        let green = half
+        let blue = half
+        for (let k = from, at = first; k < end; k++, at += 3) {
+          const weight = weights[k]!
+          red += input[at]! * weight
+          green += input[at + 1]! * weight
+          blue += input[at + 2]! * weight
+        }
+        data[to] = clip(red)
+        data[to + 1] = clip(green)
+        data[to + 2] = clip(blue)
+        to += 3
+        continue
+      }
       for (let c = 0; c < channels; c++) {
         let sum = half
-        for (let k = 0, from = first + c; k < count; k++, from += channels) {
-          sum += self.data[from]! * weights[x * size + k]!
-        }
+        for (let k = from, at = first + c; k < end; k++, at += channels) sum += input[at]! * weights[k]!
         data[to++] = clip(sum)
       }
     }
@@ -112,21 +127,21 @@ const horizontal = (self: Pixels, width: number, { counts, size, starts, weights
   return { width, height, channels, data }
 }
 
+/** line by line, as the picture lies in memory */
 const vertical = (self: Pixels, height: number, { counts, size, starts, weights }: Coefficients): Pixels => {
-  const { channels, width } = self
+  const { channels, data: input, width } = self
   const line = width * channels
   const data = new Uint8Array(line * height)
-  let to = 0
+  const sums = new Int32Array(line)
   for (let y = 0; y < height; y++) {
-    const first = starts[y]! * line
-    const count = counts[y]!
-    for (let i = 0; i < line; i++) {
-      let sum = half
-      for (let k = 0, from = first + i; k < count; k++, from += line) {
-        sum += self.data[from]! * weights[y * size + k]!
-      }
-      data[to++] = clip(sum)
+    sums.fill(half)
+    for (let k = 0; k < counts[y]!; k++) {
+      const weight = weights[y * size + k]!
+      const from = (starts[y]! + k) * line
+      for (let i = 0; i < line; i++) sums[i] = (sums[i]! + Math.imul(input[from + i]!, weight)) | 0
     }
+    const to = y * line
+    for (let i = 0; i < line; i++) data[to + i] = clip(sums[i]!)
   }
   return { width, height, channels, data }
 }
