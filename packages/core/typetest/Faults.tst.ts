@@ -131,11 +131,11 @@ describe("components", () => {
   })
   const provided = () => Block.provide(all, noise)
   test("a component that is not what it says", () => {
-    // @ts-expect-error Type 'string' is not assignable to type 'number'
     Block.make("x", {
       inputs: {},
       outputs: { b: Schema.Number },
       components: { vae: Vae },
+      // @ts-expect-error Type 'string' is not assignable to type 'number'
       run: (_, { vae }) => Effect.succeed({ b: vae.fingerprint })
     })
   })
@@ -184,10 +184,10 @@ describe("choices", () => {
     Block.conditional("c", { triggers: {}, branches: [encode], select: () => undefined, otherwise: "decode" })
   })
   test("a trigger that is not declared", () => {
-    // @ts-expect-error Property 'strength' does not exist on type
     Block.conditional("c", {
       triggers: { prompt: Schema.String },
       branches: [encode],
+      // @ts-expect-error Property 'strength' does not exist on type
       select: ({ strength }) => (strength === 1 ? "encode" : undefined)
     })
   })

@@ -1,6 +1,7 @@
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { dual } from "effect/Function"
+import { pathOf, prependPath } from "../Errors.ts"
 import { fromExec, rename } from "./block.ts"
 import { record, viewOf } from "./fields.ts"
 import type { Compiled, Definition, Rec, Run } from "./node.ts"
@@ -68,7 +69,19 @@ const retryWith = (self: Compiled, policy: any): Compiled =>
     self,
     "retry",
     (b) => retryWith(b, policy),
-    atomic(self, (e) => Effect.retry(e, policy))
+    atomic(self, (attempt) =>
+      Effect.suspend(() => {
+        // the last error is failed with anew, without the path that was on its Cause
+        let path: string | undefined
+        const noted = Effect.tapCause(attempt, (cause) => {
+          path = pathOf(cause)
+          return Effect.void
+        })
+        return Effect.catchCause(Effect.retry(noted, policy), (cause) =>
+          Exit.failCause(path === undefined || pathOf(cause) !== undefined ? cause : prependPath(cause, path))
+        )
+      })
+    )
   )
 export const retry: any = dual(2, retryWith)
 
