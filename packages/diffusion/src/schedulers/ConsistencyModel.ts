@@ -6,7 +6,7 @@
 import * as Schema from "effect/Schema"
 import { addScaledInto, divided, f, like, mixed, sqrt, square } from "../internal/scheduler/arithmetic.ts"
 import { count, flag, positive } from "../internal/scheduler/options.ts"
-import { clamp } from "../internal/scheduler/prediction.ts"
+import { clampInto } from "../internal/scheduler/prediction.ts"
 import { onlyOne } from "../internal/scheduler/request.ts"
 import { define, indexOf, planOf } from "../internal/scheduler/solver.ts"
 
@@ -77,8 +77,8 @@ export const fromConfig = define(className, Options, (options) => {
       const over = f(sigma - f(least))
       const skip = f(dataVariance / f(square(over) + dataVariance))
       const keep = f(f(over * f(options.sigma_data)) / sqrt(f(square(sigma) + dataVariance)))
-      const predicted = like(sample, mixed(keep, modelOutput.data, skip, sample.data))
-      const clean = options.clip_denoised ? clamp(1, predicted) : predicted
+      const predicted = mixed(keep, modelOutput.data, skip, sample.data)
+      const clean = like(sample, options.clip_denoised ? clampInto(predicted, 1) : predicted)
       if (noise === undefined) return { sample: clean, predOriginalSample: clean }
       const next = plan.sigmas[index + 1 < train ? index + 1 : plan.sigmas.length - 1]!
       const raised = Math.min(Math.max(next, f(least)), f(most))

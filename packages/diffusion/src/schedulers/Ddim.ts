@@ -79,7 +79,7 @@ export const fromConfig = define(className, Options, (options) => {
       const [signal, deviation] = weightsOfAlpha(alpha)
       const type = options.prediction_type
 
-      const clean = clipped(options, cleanFromAlpha(type, signal, deviation, sample, modelOutput))
+      const clean = clipped(options, cleanFromAlpha(type, signal, deviation, sample, modelOutput), modelOutput)
       const epsilon =
         plan.settings["useClippedModelOutput"] === 1
           ? noiseFromAlpha("sample", signal, deviation, sample, clean)

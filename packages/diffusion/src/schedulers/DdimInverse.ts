@@ -67,7 +67,7 @@ export const fromConfig = define(className, Options, (options) => {
       const [signal, deviation] = weightsOfAlpha(from >= 0 ? alphas[from]! : firstAlpha)
       const [nextSignal, nextDeviation] = weightsOfAlpha(alphas[to]!)
       const type = options.prediction_type
-      const clean = clipped(options, cleanFromAlpha(type, signal, deviation, sample, modelOutput))
+      const clean = clipped(options, cleanFromAlpha(type, signal, deviation, sample, modelOutput), modelOutput)
       const epsilon = noiseFromAlpha(type, signal, deviation, sample, modelOutput)
       const next = mixed(nextSignal, clean.data, nextDeviation, epsilon.data)
       return { sample: like(sample, next), predOriginalSample: clean }

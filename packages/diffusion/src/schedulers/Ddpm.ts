@@ -7,6 +7,7 @@
 import * as Schema from "effect/Schema"
 import { addInto, exp, f, like, log, mixed, sqrt } from "../internal/scheduler/arithmetic.ts"
 import { alphasCumprod } from "../internal/scheduler/betas.ts"
+import type { Latents } from "../internal/scheduler/model.ts"
 import {
   betaOptions,
   clipOptions,
@@ -15,7 +16,7 @@ import {
   spacingOptions,
   thresholdOptions
 } from "../internal/scheduler/options.ts"
-import { channelsOf, meanOf } from "../internal/scheduler/output.ts"
+import { meanOf } from "../internal/scheduler/output.ts"
 import { cleanFromAlpha, clipped, weightsOfAlpha } from "../internal/scheduler/prediction.ts"
 import { onlyOne } from "../internal/scheduler/request.ts"
 import { define, planOf, timestepOf } from "../internal/scheduler/solver.ts"
@@ -101,7 +102,7 @@ export const fromConfig = define(className, Options, (options) => {
       const [signal, deviation] = weightsOfAlpha(alphaBar)
 
       const mean = meanOf(modelOutput, sample)
-      const clean = clipped(options, cleanFromAlpha(options.prediction_type, signal, deviation, sample, mean))
+      const clean = clipped(options, cleanFromAlpha(options.prediction_type, signal, deviation, sample, mean), mean)
       // equation 7
       const ofClean = f(f(sqrt(alphaBarBefore) * beta) / betaBar)
       const ofSample = f(f(sqrt(alpha) * betaBarBefore) / betaBar)
@@ -110,9 +111,7 @@ export const fromConfig = define(className, Options, (options) => {
 
       const least = Math.max(f(f(betaBarBefore / betaBar) * beta), f(1e-20))
       if (type === "learned" || type === "learned_range") {
-        const channels = sample.shape[1]!
-        const variance = channelsOf(modelOutput, channels, 2 * channels).data
-        addLearned(next, type === "learned", variance, log(least), log(beta), noise.data)
+        addLearned(next, type === "learned", modelOutput, log(least), log(beta), noise.data)
       } else addInto(next, fixedDeviation(type, least, beta), noise.data)
       return { sample: like(sample, next), predOriginalSample: clean }
     },
@@ -121,17 +120,22 @@ export const fromConfig = define(className, Options, (options) => {
   }
 })
 
-/** Adds noise of the variance that the model says: itself, or where between two logarithms it lies. */
+/**
+ * Adds noise of the variance that the second half of the output's channels says: itself, or where between two logarithms
+ * it lies.
+ */
 const addLearned = (
   out: Float32Array,
   direct: boolean,
-  variance: Float32Array,
+  output: Latents,
   low: number,
   high: number,
   noise: Float32Array
 ): void => {
+  const size = out.length / output.shape[0]!
   for (let i = 0; i < out.length; i++) {
-    const v = variance[i]!
+    // an item's mean and variance follow each other
+    const v = output.data[i + (Math.floor(i / size) + 1) * size]!
     const share = f(f(v + 1) / 2)
     const deviation = direct ? sqrt(v) : exp(f(0.5 * f(f(share * high) + f(f(1 - share) * low))))
     out[i] = out[i]! + f(deviation * noise[i]!)

@@ -5,9 +5,9 @@
  * The class `DEISMultistepScheduler` of diffusers.
  */
 import * as Schema from "effect/Schema"
-import { addInto, divided, exp, f, like, mixed, scaleInto } from "../internal/scheduler/arithmetic.ts"
+import { exp, f, like, mixed } from "../internal/scheduler/arithmetic.ts"
 import { alphasCumprod, trainingSigmas } from "../internal/scheduler/betas.ts"
-import { coefficientsOf } from "../internal/scheduler/deis.ts"
+import { applyDeis, coefficientsOf } from "../internal/scheduler/deis.ts"
 import { exclusiveSigmas } from "../internal/scheduler/family.ts"
 import { mark } from "../internal/scheduler/lambda.ts"
 import { roundHalfEven } from "../internal/scheduler/numeric.ts"
@@ -102,7 +102,7 @@ export const fromConfig = define(
         const to = mark(plan.sigmas[index + 1]!, flow)
         const type = options.prediction_type
         const deviation = type === "flow_prediction" ? plan.sigmas[index]! : from.sigma
-        const clean = clipped(options, cleanFromAlpha(type, from.alpha, deviation, sample, modelOutput))
+        const clean = clipped(options, cleanFromAlpha(type, from.alpha, deviation, sample, modelOutput), modelOutput)
         const output = noiseFromAlpha("sample", from.alpha, from.sigma, sample, clean)
         const outputs = [...(history["outputs"] ?? []), output].slice(-most)
         const atEnd = lowers && index === calls - 1 ? 1 : lowers && index === calls - 2 ? 2 : 3
@@ -117,10 +117,7 @@ export const fromConfig = define(
           return done(mixed(f(to.alpha / from.alpha), sample.data, -f(to.sigma * growth), output.data))
         }
         const levels = Array.from({ length: order }, (_, k) => mark(plan.sigmas[index - k]!, flow))
-        const next = divided(sample.data, from.alpha)
-        for (const [k, c] of coefficientsOf(to, levels).entries())
-          addInto(next, c, outputs[outputs.length - 1 - k]!.data)
-        return done(scaleInto(next, to.alpha))
+        return done(applyDeis(to, from, coefficientsOf(to, levels), sample.data, outputs))
       },
       noiseWeights: (plan, level) => {
         const { alpha, sigma } = mark(plan.sigmas[indexOf(plan, level)]!, flow)

@@ -78,7 +78,7 @@ export const fromConfig = define(className, Options, (options) => {
     scaleModelInput: (plan, { index }, sample) => scaleInput(options, plan.sigmas[index]!, sample),
     step: (plan, state, { modelOutput, noise, sample }) => {
       const at = (k: number) => markOf(plan.sigmas[state.index + k]!)
-      const clean = clipped(options, cleanOf(options, plan.sigmas[state.index]!, sample, modelOutput))
+      const clean = clipped(options, cleanOf(options, plan.sigmas[state.index]!, sample, modelOutput), modelOutput)
       const outputs = [...(state.history["outputs"] ?? []), clean].slice(-options.solver_order)
       const update = updateOf(algorithm, options.solver_type === "heun", orderAt(options, plan, state), at)
       const next = applyUpdate(update, sample, outputs, noise)

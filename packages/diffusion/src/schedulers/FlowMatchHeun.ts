@@ -5,7 +5,7 @@
  * The class `FlowMatchHeunDiscreteScheduler` of diffusers.
  */
 import * as Schema from "effect/Schema"
-import { addInto, f, like, mixed, slope } from "../internal/scheduler/arithmetic.ts"
+import { eulerStep, f, like, mixed, slope } from "../internal/scheduler/arithmetic.ts"
 import { churnSettings, takesChurn } from "../internal/scheduler/family.ts"
 import { shifted } from "../internal/scheduler/flow.ts"
 import { linspace } from "../internal/scheduler/numeric.ts"
@@ -59,7 +59,7 @@ export const fromConfig = define(className, Options, (options) => {
       })
     },
     step: (plan, { history, index }, { modelOutput, noise, sample }) => {
-      // history.half, between the two calls of a step: the sample it began with, and the slope there
+      // history.half, between the two calls of a step: the sample it began with, and the clean one predicted there
       const { half } = history
       const [from, to] = half === undefined ? [index, index + 1] : [index - 1, index]
       const sigma = plan.sigmas[from]!
@@ -69,16 +69,20 @@ export const fromConfig = define(className, Options, (options) => {
       const raised = noise === undefined ? sigma : raise()
       const x = noise === undefined ? sample : churned(sigma, raised, sNoise!, sample, noise)
       const clean = like(x, mixed(1, x.data, half === undefined ? -sigma : -next, modelOutput.data))
-      const slopes = slope(x.data, clean.data, half === undefined ? raised : next)
       if (half === undefined) {
-        const end = like(x, addInto(x.data.slice(), f(next - raised), slopes))
-        return { sample: end, predOriginalSample: clean, history: { half: [x, like(x, slopes)] } }
+        const end = eulerStep(x.data, x.data, clean.data, raised, f(next - raised))
+        return { sample: like(x, end), predOriginalSample: clean, history: { half: [x, clean] } }
       }
+      const began = plan.noise[from] === true ? raise() : sigma
+      const dt = f(next - began)
+      const end = slope(x.data, clean.data, next)
       const start = half[0]!.data
       const first = half[1]!.data
-      const dt = f(next - (plan.noise[from] === true ? raise() : sigma))
-      for (let i = 0; i < slopes.length; i++) slopes[i] = start[i]! + f(f(0.5 * f(first[i]! + slopes[i]!)) * dt)
-      return { sample: like(x, slopes), predOriginalSample: clean }
+      for (let i = 0; i < end.length; i++) {
+        const slopeThere = f(f(start[i]! - first[i]!) / began)
+        end[i] = start[i]! + f(f(0.5 * f(slopeThere + end[i]!)) * dt)
+      }
+      return { sample: like(x, end), predOriginalSample: clean }
     },
     noiseWeights: (plan, level) => {
       const sigma = plan.sigmas[indexOf(plan, level)]!

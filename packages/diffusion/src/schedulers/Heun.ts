@@ -5,7 +5,7 @@
  * The class `HeunDiscreteScheduler` of diffusers.
  */
 import * as Schema from "effect/Schema"
-import { addInto, f, like, slope } from "../internal/scheduler/arithmetic.ts"
+import { eulerStep, f, like, slope } from "../internal/scheduler/arithmetic.ts"
 import { alphasCumprod, trainingSigmas } from "../internal/scheduler/betas.ts"
 import { exclusiveSigmas } from "../internal/scheduler/family.ts"
 import { logTable } from "../internal/scheduler/numpyLog.ts"
@@ -76,23 +76,27 @@ export const fromConfig = define(
       },
       scaleModelInput: (plan, { index }, sample) => scaleBySigma(plan.sigmas[index]!, sample),
       step: (plan, { history, index }, { modelOutput, sample }) => {
-        // history.half, between the two calls of a step: the sample it began with, and the slope there
+        // history.half, between the two calls of a step: the sample it began with, and the clean one predicted there
         const { half } = history
         const [from, to] = half === undefined ? [index, index + 1] : [index - 1, index]
         const sigma = plan.sigmas[from]!
         const next = plan.sigmas[to]!
         const here = half === undefined ? sigma : next
-        const clean = clipped(options, cleanFromSigma(options.prediction_type, here, sample, modelOutput))
+        const predicted = cleanFromSigma(options.prediction_type, here, sample, modelOutput)
+        const clean = clipped(options, predicted, modelOutput)
         const dt = f(next - sigma)
-        const slopes = slope(sample.data, clean.data, here)
         if (half === undefined) {
-          const end = like(sample, addInto(sample.data.slice(), dt, slopes))
-          return { sample: end, predOriginalSample: clean, history: { half: [sample, like(sample, slopes)] } }
+          const end = eulerStep(sample.data, sample.data, clean.data, sigma, dt)
+          return { sample: like(sample, end), predOriginalSample: clean, history: { half: [sample, clean] } }
         }
+        const end = slope(sample.data, clean.data, next)
         const start = half[0]!.data
         const first = half[1]!.data
-        for (let i = 0; i < slopes.length; i++) slopes[i] = start[i]! + f(f(f(first[i]! + slopes[i]!) / 2) * dt)
-        return { sample: like(sample, slopes), predOriginalSample: clean }
+        for (let i = 0; i < end.length; i++) {
+          const slopeThere = f(f(start[i]! - first[i]!) / sigma)
+          end[i] = start[i]! + f(f(f(slopeThere + end[i]!) / 2) * dt)
+        }
+        return { sample: like(sample, end), predOriginalSample: clean }
       },
       noiseWeights: (plan, level) => [1, plan.sigmas[indexOf(plan, level)]!]
     }

@@ -50,7 +50,8 @@ export const fromConfig = define(className, Options, (options) => {
       const [signal, deviation] = weightsOfAlpha(alphas[t]!)
       const predicted = clipped(
         options,
-        cleanFromAlpha(options.prediction_type, signal, deviation, sample, modelOutput)
+        cleanFromAlpha(options.prediction_type, signal, deviation, sample, modelOutput),
+        modelOutput
       )
       // the boundary condition: appendix B of the consistency models' paper (arXiv 2303.01469)
       const time = f(t * f(options.timestep_scaling))

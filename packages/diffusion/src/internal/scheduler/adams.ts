@@ -1,28 +1,30 @@
-/** The Adams-Bashforth combinations of PNDM and IPNDM. */
-import { addInto, divideInto, like, scaled, scaleInto } from "./arithmetic.ts"
+/** The Adams-Bashforth combinations of PNDM and IPNDM, each in one pass. */
+import { f, like } from "./arithmetic.ts"
 import type { Latents } from "./model.ts"
-
-const combination = (weights: ReadonlyArray<number>, newestFirst: ReadonlyArray<Latents>): Float32Array => {
-  const out = scaled(weights[0]!, newestFirst[0]!.data)
-  for (let k = 1; k < weights.length; k++) addInto(out, weights[k]!, newestFirst[k]!.data)
-  return out
-}
 
 /** The slope of order 1 to 4 from the last predictions, newest last. */
 export const adams = (outputs: ReadonlyArray<Latents>): Latents => {
-  const past = outputs.toReversed()
-  const newest = past[0]!
-  switch (past.length) {
-    case 1:
-      return newest
-    case 2:
-      return like(newest, divideInto(combination([3, -1], past), 2))
-    case 3:
-      return like(newest, divideInto(combination([23, -16, 5], past), 12))
-    default:
-      return like(newest, scaleInto(combination([55, -59, 37, -9], past), 1 / 24))
+  const newest = outputs[outputs.length - 1]!
+  const [e0, e1, e2, e3] = outputs.map((output) => output.data).toReversed()
+  if (e1 === undefined) return newest
+  const out = new Float32Array(newest.data.length)
+  if (e2 === undefined) {
+    for (let i = 0; i < out.length; i++) out[i] = f(f(3 * e0![i]!) - e1[i]!) / 2
+  } else if (e3 === undefined) {
+    for (let i = 0; i < out.length; i++) out[i] = f(f(f(23 * e0![i]!) - f(16 * e1[i]!)) + f(5 * e2[i]!)) / 12
+  } else {
+    const share = f(1 / 24)
+    for (let i = 0; i < out.length; i++) {
+      const sum = f(f(f(55 * e0![i]!) - f(59 * e1[i]!)) + f(37 * e2[i]!))
+      out[i] = share * f(sum - f(9 * e3[i]!))
+    }
   }
+  return like(newest, out)
 }
 
 /** (a + b) / 2 */
-export const average = (a: Latents, b: Latents): Latents => like(a, divideInto(combination([1, 1], [a, b]), 2))
+export const average = (a: Latents, b: Latents): Latents =>
+  like(
+    a,
+    a.data.map((value, i) => f(value + b.data[i]!) / 2)
+  )

@@ -30,25 +30,27 @@ export const divided = (x: Float32Array, d: number): Float32Array => {
   return out
 }
 
-/** out = out / d */
-export const divideInto = (out: Float32Array, d: number): Float32Array => {
-  for (let i = 0; i < out.length; i++) out[i] = out[i]! / d
-  return out
-}
-
-/** out = a * out */
-export const scaleInto = (out: Float32Array, a: number): Float32Array => {
-  const w = f(a)
-  for (let i = 0; i < out.length; i++) out[i] = w * out[i]!
-  return out
-}
-
 /** a * x + b * y */
 export const mixed = (a: number, x: Float32Array, b: number, y: Float32Array): Float32Array => {
   const v = f(a)
   const w = f(b)
   const out = new Float32Array(x.length)
   for (let i = 0; i < out.length; i++) out[i] = f(v * x[i]!) + f(w * y[i]!)
+  return out
+}
+
+/** (x - a * y) / d: the clean sample of noise, or the noise of a clean sample, in one pass. */
+export const unmixed = (x: Float32Array, a: number, y: Float32Array, d: number): Float32Array => {
+  const w = f(a)
+  const out = new Float32Array(x.length)
+  for (let i = 0; i < out.length; i++) out[i] = f(x[i]! - f(w * y[i]!)) / d
+  return out
+}
+
+/** out = (x - a * out) / d */
+export const unmixInto = (out: Float32Array, x: Float32Array, a: number, d: number): Float32Array => {
+  const w = f(a)
+  for (let i = 0; i < out.length; i++) out[i] = f(x[i]! - f(w * out[i]!)) / d
   return out
 }
 

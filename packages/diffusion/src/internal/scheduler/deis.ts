@@ -1,6 +1,7 @@
 /** The coefficients of DEIS: integrals of the Lagrange basis in log rho (arXiv 2204.13902, equation 15). */
 import { f } from "./arithmetic.ts"
 import type { Mark } from "./lambda.ts"
+import type { Latents } from "./model.ts"
 import { log32 } from "./numpyLog.ts"
 
 const rhoOf = ({ alpha, sigma }: Mark): number => f(sigma / alpha)
@@ -30,4 +31,24 @@ export const coefficientsOf = (to: Mark, levels: ReadonlyArray<Mark>): ReadonlyA
     f(quadratic(end, r1, r2, r0) - quadratic(r0, r1, r2, r0)),
     f(quadratic(end, r2, r0, r1) - quadratic(r0, r2, r0, r1))
   ]
+}
+
+/** to.alpha * (sample / from.alpha + c0 * m0 + c1 * m1 (+ c2 * m2)) in one pass; `outputs`: newest last. */
+export const applyDeis = (
+  to: Mark,
+  from: Mark,
+  weights: ReadonlyArray<number>,
+  x: Float32Array,
+  outputs: ReadonlyArray<Latents>
+): Float32Array => {
+  const [m0, m1, m2] = outputs.map((output) => output.data).toReversed()
+  const [c0 = 0, c1 = 0, c2 = 0] = weights
+  const { alpha: after } = to
+  const { alpha: before } = from
+  const out = new Float32Array(x.length)
+  for (let i = 0; i < out.length; i++) {
+    const two = f(f(f(x[i]! / before) + f(c0 * m0![i]!)) + f(c1 * m1![i]!))
+    out[i] = after * (weights.length === 2 ? two : f(two + f(c2 * m2![i]!)))
+  }
+  return out
 }

@@ -1,5 +1,5 @@
 /** The updates of DPM-Solver's multistep family (arXiv 2206.00927, 2211.01095): multistep, its inverse, EDM's. */
-import { addInto, exp, f, mixed, sqrt } from "./arithmetic.ts"
+import { addInto, exp, f, sqrt } from "./arithmetic.ts"
 import type { Mark } from "./lambda.ts"
 import type { Latents, Plan, SchedulerState } from "./model.ts"
 
@@ -98,14 +98,20 @@ export const applyUpdate = (
 ): Float32Array => {
   const x = sample.data
   const [m0, m1, m2] = outputs.map((output) => output.data).toReversed()
-  const out = mixed(a, x, c0, m0!)
-  if (order === 2) {
-    for (let i = 0; i < out.length; i++) out[i] = out[i]! + f(c1 * f(i0 * f(m0![i]! - m1![i]!)))
-  } else if (order === 3) {
+  const out = new Float32Array(x.length)
+  if (order === 1) {
+    for (let i = 0; i < out.length; i++) out[i] = f(a * x[i]!) + f(c0 * m0![i]!)
+  } else if (order === 2) {
     for (let i = 0; i < out.length; i++) {
+      const first = f(f(a * x[i]!) + f(c0 * m0![i]!))
+      out[i] = first + f(c1 * f(i0 * f(m0![i]! - m1![i]!)))
+    }
+  } else {
+    for (let i = 0; i < out.length; i++) {
+      const first = f(f(a * x[i]!) + f(c0 * m0![i]!))
       const newer = f(i0 * f(m0![i]! - m1![i]!))
       const bend = f(newer - f(i1 * f(m1![i]! - m2![i]!)))
-      out[i] = f(out[i]! + f(c1 * f(newer + f(k * bend)))) + f(c2 * f(q * bend))
+      out[i] = f(first + f(c1 * f(newer + f(k * bend)))) + f(c2 * f(q * bend))
     }
   }
   return noise === undefined ? out : addInto(out, z, noise.data)

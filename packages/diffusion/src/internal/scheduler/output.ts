@@ -1,5 +1,6 @@
 /** What the solvers of exponential integrators remember of a model call: the clean sample or the noise. */
 import * as Tensor from "@effect-blocks/ops/Tensor"
+import { like, unmixInto } from "./arithmetic.ts"
 import type { Mark } from "./lambda.ts"
 import type { Latents } from "./model.ts"
 import {
@@ -8,7 +9,7 @@ import {
   type ClippingOptions,
   noiseFromAlpha,
   type PredictionType,
-  threshold
+  thresholdInto
 } from "./prediction.ts"
 
 export interface OutputOptions extends ClippingOptions {
@@ -27,13 +28,16 @@ export const solverOutput = (
   output: Latents
 ): Latents => {
   const type = options.prediction_type
-  if (algorithm.endsWith("++"))
-    return clipped(options, cleanFromAlpha(type, alpha, type === "flow_prediction" ? level : sigma, sample, output))
+  if (algorithm.endsWith("++")) {
+    const clean = cleanFromAlpha(type, alpha, type === "flow_prediction" ? level : sigma, sample, output)
+    return clipped(options, clean, output)
+  }
   const noise = noiseFromAlpha(type, alpha, sigma, sample, output)
   if (options.thresholding !== true) return noise
-  const clean = cleanFromAlpha("epsilon", alpha, sigma, sample, noise)
-  const bounded = threshold(options.dynamic_thresholding_ratio, options.sample_max_value, clean)
-  return noiseFromAlpha("sample", alpha, sigma, sample, bounded)
+  // the clean sample is bounded and turned into noise again, in the one array that it has
+  const { data } = cleanFromAlpha("epsilon", alpha, sigma, sample, noise)
+  thresholdInto(data, sample.shape[0]!, options.dynamic_thresholding_ratio, options.sample_max_value)
+  return like(sample, unmixInto(data, sample.data, alpha, sigma))
 }
 
 /** The channels `from` to `to` of [batch, channels, ...]. */

@@ -1,5 +1,5 @@
 /** From what the model says to the clean sample and to the noise, in torch's order of float32 operations. */
-import { addInto, addScaledInto, divided, divideInto, f, like, mixed, scaled, sqrt, square } from "./arithmetic.ts"
+import { addScaledInto, divided, f, like, mixed, sqrt, square, unmixed } from "./arithmetic.ts"
 import type { Latents } from "./model.ts"
 import { quantileOfMagnitudes } from "./quantile.ts"
 
@@ -17,7 +17,7 @@ export const cleanFromAlpha = (
     case "sample":
       return output
     case "epsilon":
-      return like(sample, divideInto(mixed(1, sample.data, -sigma, output.data), alpha))
+      return like(sample, unmixed(sample.data, sigma, output.data, alpha))
     case "v_prediction":
       return like(sample, mixed(alpha, sample.data, -sigma, output.data))
     case "flow_prediction":
@@ -34,7 +34,7 @@ export const noiseFromAlpha = (
   output: Latents
 ): Latents => {
   if (type === "epsilon") return output
-  if (type === "sample") return like(sample, divideInto(mixed(1, sample.data, -alpha, output.data), sigma))
+  if (type === "sample") return like(sample, unmixed(sample.data, alpha, output.data, sigma))
   return like(sample, mixed(alpha, output.data, sigma, sample.data))
 }
 
@@ -49,9 +49,11 @@ export const cleanFromSigma = (
   if (type === "sample") return output
   if (type === "epsilon") return like(sample, mixed(1, sample.data, -sigmaOfNoise, output.data))
   const variance = f(square(sigma) + 1)
-  const out = scaled(-sigma / sqrt(variance), output.data)
+  const weight = f(-sigma / sqrt(variance))
   const x = sample.data
-  for (let i = 0; i < out.length; i++) out[i] = out[i]! + f(x[i]! / variance)
+  const v = output.data
+  const out = new Float32Array(x.length)
+  for (let i = 0; i < out.length; i++) out[i] = f(v[i]! * weight) + f(x[i]! / variance)
   return like(sample, out)
 }
 
@@ -69,32 +71,31 @@ export const churned = (sigma: number, raised: number, amount: number, sample: L
   return like(sample, addScaledInto(out, amount, sqrt(f(square(raised) - square(sigma))), noise.data))
 }
 
-export const clamp = (range: number, sample: Latents): Latents => {
+/** Cuts a fresh array to [-range, range]. */
+export const clampInto = (out: Float32Array, range: number): Float32Array => {
   const limit = f(range)
-  const x = sample.data
-  const out = new Float32Array(x.length)
   for (let i = 0; i < out.length; i++) {
-    const value = x[i]!
+    const value = out[i]!
     out[i] = value < -limit ? -limit : value > limit ? limit : value
   }
-  return like(sample, out)
+  return out
 }
 
-/** Dynamic thresholding (Imagen, arXiv 2205.11487): each batch item is cut at a quantile of its magnitudes, scaled back. */
-export const threshold = (ratio: number, max: number, sample: Latents): Latents => {
-  const x = sample.data
-  const items = sample.shape[0]!
-  const size = x.length / items
-  const out = new Float32Array(x.length)
+/**
+ * Dynamic thresholding (Imagen, arXiv 2205.11487) of a fresh array: each batch item is cut at a quantile of its magnitudes
+ * and scaled back.
+ */
+export const thresholdInto = (out: Float32Array, items: number, ratio: number, max: number): Float32Array => {
+  const size = out.length / items
   for (let item = 0; item < items; item++) {
     const end = (item + 1) * size
-    const cut = Math.min(Math.max(quantileOfMagnitudes(x.subarray(item * size, end), ratio), 1), f(max))
+    const cut = Math.min(Math.max(quantileOfMagnitudes(out.subarray(item * size, end), ratio), 1), f(max))
     for (let i = item * size; i < end; i++) {
-      const value = x[i]!
+      const value = out[i]!
       out[i] = (value < -cut ? -cut : value > cut ? cut : value) / cut
     }
   }
-  return like(sample, out)
+  return out
 }
 
 export interface ClippingOptions {
@@ -105,16 +106,14 @@ export interface ClippingOptions {
   readonly clip_sample_range?: number
 }
 
-/** The clean sample, cut as configured. */
-export const clipped = (options: ClippingOptions, sample: Latents): Latents => {
+/** A predicted clean sample, cut as configured: in place where it is fresh, that is not the model's own `output`. */
+export const clipped = (options: ClippingOptions, clean: Latents, output: Latents): Latents => {
   const { clip_sample_range: range = 1, dynamic_thresholding_ratio: ratio = 0.995, sample_max_value: max = 1 } = options
-  if (options.thresholding === true) return threshold(ratio, max, sample)
-  return options.clip_sample === true ? clamp(range, sample) : sample
+  const thresholds = options.thresholding === true
+  if (!thresholds && options.clip_sample !== true) return clean
+  const fresh = clean === output ? output.data.slice() : clean.data
+  return like(clean, thresholds ? thresholdInto(fresh, clean.shape[0]!, ratio, max) : clampInto(fresh, range))
 }
-
-/** signal * original + deviation * noise, in place on a fresh array. */
-export const withNoise = (fresh: Float32Array, deviation: number, noise: Latents | undefined): Float32Array =>
-  noise === undefined ? fresh : addInto(fresh, deviation, noise.data)
 
 /** sqrt(alpha-bar) and sqrt(1 - alpha-bar): how much signal and how much noise a training timestep has. */
 export const weightsOfAlpha = (alpha: number): readonly [signal: number, noise: number] => [

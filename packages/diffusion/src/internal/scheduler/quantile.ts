@@ -1,52 +1,67 @@
 import { f } from "./arithmetic.ts"
 
-/** `torch.quantile(x.abs(), ratio)` (linear, float32) by selection: expected linear time, one scratch array. */
+/**
+ * `torch.quantile(x.abs(), ratio)` (linear, float32) in linear time: the bits of magnitudes are in the order of their
+ * values, so the one of a rank is found digit by digit with counts, without sorting or copying.
+ */
 export const quantileOfMagnitudes = (x: Float32Array, ratio: number): number => {
-  const magnitudes = new Float32Array(x.length)
-  for (let i = 0; i < x.length; i++) {
-    const value = x[i]!
-    if (Number.isNaN(value)) return NaN
-    magnitudes[i] = value < 0 ? -value : value
-  }
+  const bits = new Uint32Array(x.buffer, x.byteOffset, x.length)
   const rank = f(f(ratio) * f(x.length - 1))
   const below = Math.floor(rank)
-  const low = select(magnitudes, below)
-  // after the selection everything above `below` is not smaller: its least is the next in order
-  const high = Math.ceil(rank) === below ? low : least(magnitudes, below + 1)
+  const { atMost, value: low } = select(bits, below)
+  if (!(low <= Infinity)) return NaN
+  const high = Math.ceil(rank) < atMost ? low : leastAbove(bits, low)
   const weight = f(rank - below)
   return weight < 0.5 ? f(low + f(weight * f(high - low))) : f(high - f(f(high - low) * f(1 - weight)))
 }
 
-const least = (values: Float32Array, from: number): number => {
-  let result = Infinity
-  for (let i = from; i < values.length; i++) if (values[i]! < result) result = values[i]!
-  return result
+const MAGNITUDE = 0x7fffffff
+const INFINITE = 0x7f800000
+
+/** The 31 bits of a magnitude, in digits from the highest. */
+const digits = [
+  { shift: 20, width: 11 },
+  { shift: 10, width: 10 },
+  { shift: 0, width: 10 }
+] as const
+
+const float = new Float32Array(1)
+const word = new Uint32Array(float.buffer)
+
+const toFloat = (magnitude: number): number => {
+  word[0] = magnitude
+  return float[0]!
 }
 
-/** The k-th smallest value (Hoare's selection); reorders `values`. */
-const select = (values: Float32Array, k: number): number => {
-  let left = 0
-  let right = values.length - 1
-  while (left < right) {
-    const pivot = medianOfThree(values[left]!, values[(left + right) >> 1]!, values[right]!)
-    let i = left
-    let j = right
-    while (i <= j) {
-      while (values[i]! < pivot) i++
-      while (values[j]! > pivot) j--
-      if (i <= j) {
-        const swap = values[i]!
-        values[i] = values[j]!
-        values[j] = swap
-        i++
-        j--
-      }
+/** The value of a rank, and how many values do not exceed it; not a number where one of them is none. */
+const select = (bits: Uint32Array, rank: number): { readonly value: number; readonly atMost: number } => {
+  let prefix = 0
+  let smaller = 0
+  let equal = 0
+  for (const { shift, width } of digits) {
+    const counts = new Uint32Array(2 ** width)
+    const mask = counts.length - 1
+    const above = shift + width
+    for (let i = 0; i < bits.length; i++) {
+      const magnitude = bits[i]! & MAGNITUDE
+      if (magnitude > INFINITE) return { value: NaN, atMost: 0 }
+      if (magnitude >>> above === prefix) counts[(magnitude >>> shift) & mask]!++
     }
-    if (k <= j) right = j
-    else if (k >= i) left = i
-    else break
+    let digit = 0
+    while (smaller + counts[digit]! <= rank) smaller += counts[digit++]!
+    equal = counts[digit]!
+    prefix = (prefix << width) | digit
   }
-  return values[k]!
+  return { value: toFloat(prefix), atMost: smaller + equal }
 }
 
-const medianOfThree = (a: number, b: number, c: number): number => Math.max(Math.min(a, b), Math.min(Math.max(a, b), c))
+const leastAbove = (bits: Uint32Array, value: number): number => {
+  float[0] = value
+  const limit = word[0]!
+  let least = MAGNITUDE
+  for (let i = 0; i < bits.length; i++) {
+    const magnitude = bits[i]! & MAGNITUDE
+    if (magnitude > limit && magnitude < least) least = magnitude
+  }
+  return toFloat(least)
+}

@@ -73,16 +73,28 @@ export const applyUniPc = (
   const x = sample.data
   const m0 = outputs[outputs.length - 1]!.data
   const out = new Float32Array(x.length)
+  const rhoOfNewest = rhos[ratios.length] ?? 0
+  const m = newest?.data
+  if (ratios.length === 1) {
+    // order two, the usual one, in one pass
+    const m1 = outputs[outputs.length - 2]!.data
+    const ratio = ratios[0]!
+    const rho = rhos[0]!
+    for (let i = 0; i < out.length; i++) {
+      const bend = f(rho * f(f(m1[i]! - m0[i]!) / ratio))
+      const sum = m === undefined ? bend : f(bend + f(rhoOfNewest * f(m[i]! - m0[i]!)))
+      out[i] = f(f(keep * x[i]!) - f(pull * m0[i]!)) - f(scale * sum)
+    }
+    return like(sample, out)
+  }
   ratios.forEach((ratio, k) => {
     const mk = outputs[outputs.length - 2 - k]!.data
     const rho = rhos[k]!
     for (let i = 0; i < out.length; i++) out[i] = out[i]! + f(rho * f(f(mk[i]! - m0[i]!) / ratio))
   })
-  if (newest !== undefined) {
-    const m = newest.data
-    const rho = rhos[ratios.length]!
-    for (let i = 0; i < out.length; i++) out[i] = out[i]! + f(rho * f(m[i]! - m0[i]!))
+  for (let i = 0; i < out.length; i++) {
+    const sum = m === undefined ? out[i]! : f(out[i]! + f(rhoOfNewest * f(m[i]! - m0[i]!)))
+    out[i] = f(f(keep * x[i]!) - f(pull * m0[i]!)) - f(scale * sum)
   }
-  for (let i = 0; i < out.length; i++) out[i] = f(f(keep * x[i]!) - f(pull * m0[i]!)) - f(scale * out[i]!)
   return like(sample, out)
 }
