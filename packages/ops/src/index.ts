@@ -1,3 +1,5 @@
+export * as Image from "./Image.ts"
+export * as ImageProcessor from "./ImageProcessor.ts"
 export * as Model from "./Model.ts"
 export * as ModelStore from "./ModelStore.ts"
 export * as OnnxError from "./OnnxError.ts"
