@@ -6,7 +6,7 @@
  * runs the command. `--keep` leaves the tarballs under .cache.
  */
 import { execFileSync, spawnSync } from "node:child_process"
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import { parseArgs } from "node:util"
@@ -74,33 +74,36 @@ const install = (tarballs: ReadonlyArray<Tarball>, folder: string) => {
   writeFileSync(join(folder, "package.json"), JSON.stringify({ name: "consumer", private: true, type: "module" }))
 }
 
-/** plain node, in the folder of the consumer */
-const node = (folder: string, code: string) => {
+/** plain node, in the folder of the consumer: imports one name after the other, and says of each which code it failed with */
+const importAll = (folder: string, names: ReadonlyArray<string>): ReadonlyMap<string, string | null> => {
+  const code = `const outcomes = []
+    for (const name of ${JSON.stringify(names)}) {
+      outcomes.push([name, await import(name).then(() => null, (error) => error.code ?? String(error))])
+    }
+    process.stdout.write(JSON.stringify(outcomes))`
   const args = ["--input-type=module", "-e", code]
-  const { status, stderr, stdout } = spawnSync(process.execPath, args, {
-    cwd: folder,
-    encoding: "utf8",
-    timeout: 120_000
-  })
-  return { ok: status === 0, output: `${stdout}${stderr}`.trim() }
+  const { stderr, stdout } = spawnSync(process.execPath, args, { cwd: folder, encoding: "utf8", timeout: 120_000 })
+  if (stdout === "" || stderr !== "") throw new Error(`importing ${names[0]} and others: ${stderr || "no answer"}`)
+  return new Map(JSON.parse(stdout))
 }
 
-/** each public module by itself; of the closed ones, those that can be imported nevertheless */
+/** every public module can be imported, no internal one can */
 const importable = (tarball: Tarball, folder: string) => {
-  for (const entry of entryPoints(tarball)) {
-    const name = specifier(tarball, entry)
-    const { ok, output } = node(folder, `await import(${JSON.stringify(name)})`)
-    check(`import ${name}`, ok && output === "" ? [] : [output || "failed"])
+  for (const [name, code] of importAll(
+    folder,
+    entryPoints(tarball).map((entry) => specifier(tarball, entry))
+  )) {
+    check(`import ${name}`, code === null ? [] : [code])
   }
   const closed = tarball.files.flatMap((file) => {
     const path = /^dist\/(internal\/.*)\.js$/.exec(file)?.[1]
     return path === undefined ? [] : [specifier(tarball, path)]
   })
-  const tries = `for (const name of ${JSON.stringify(closed)}) {
-    await import(name).then(() => console.log(name), ({ code }) => code === "ERR_PACKAGE_PATH_NOT_EXPORTED" || console.log(name, code))
-  }`
-  const { output } = node(folder, tries)
-  check(`${tarball.pkg.folder}: internal modules are closed`, output === "" ? [] : [output])
+  const open = [...importAll(folder, closed)].filter(([, code]) => code !== "ERR_PACKAGE_PATH_NOT_EXPORTED")
+  check(
+    `${tarball.pkg.folder}: internal modules are closed`,
+    open.map(([name, code]) => `${name}: ${code ?? "can be imported"}`)
+  )
 }
 
 const typesUsable = (tarballs: ReadonlyArray<Tarball>, folder: string) => {
@@ -124,6 +127,14 @@ const typesUsable = (tarballs: ReadonlyArray<Tarball>, folder: string) => {
     "declarations of all packages, strictly",
     stdout.split(/\n(?=\S)/).filter((message) => /effect-blocks|consumer/.test(message))
   )
+}
+
+/** the command of the tarball, as npm would link it: a picture in two steps, by worker threads */
+const runs = (folder: string) => {
+  const command = join(folder, "node_modules", "@effect-blocks", "cli", "bin", "effect-blocks.js")
+  const args = [command, "generate", "red heart", "--steps", "2", "--out", "heart.png"]
+  const { status, stderr } = spawnSync(process.execPath, args, { cwd: folder, encoding: "utf8", timeout: 120_000 })
+  check("effect-blocks generate", status === 0 && existsSync(join(folder, "heart.png")) ? [] : [stderr])
 }
 
 const contents = (tarball: Tarball) => {
@@ -163,6 +174,7 @@ try {
     importable(tarball, folder)
   }
   typesUsable(tarballs, folder)
+  if (tarballs.some(({ pkg }) => pkg.folder === "cli")) runs(folder)
 } catch (error) {
   failures.push({ where: "build and pack", what: String(error) })
 } finally {
