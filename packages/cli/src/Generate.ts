@@ -65,10 +65,15 @@ const components = ({ model, scheduler }: Request) => {
 
 const isLatents = Schema.is(Fields.Latents)
 
-/** Tells the reporter of every denoising step, with a preview where latents can be shown without decoding them. */
+/** Tells the reporter of every denoising step, with a preview of the picture that the model expects. */
 const listen = (request: Request, label: string, steps: Array<number>) =>
   Effect.gen(function* () {
     const reporter = yield* Reporter
+    const decoded = yield* LatentPreview.decoded
+    const preview = (latents: Tensor.Tensor<"float32">) =>
+      request.model.name === "emoji-diffusion"
+        ? Effect.sync(() => LatentPreview.linear(latents, EmojiDiffusion.latentRgb))
+        : decoded(latents)
     let pace = ProgressBar.started
     return (event: { readonly index: number; readonly state: Readonly<Record<string, unknown>> }) =>
       Effect.gen(function* () {
@@ -79,11 +84,7 @@ const listen = (request: Request, label: string, steps: Array<number>) =>
         steps.push(now)
         pace = ProgressBar.advance(done, now)(pace)
         const report = { label, done, total: timesteps.length, left: ProgressBar.timeLeft(pace, timesteps.length) }
-        const preview = () =>
-          request.model.name === "emoji-diffusion" && isLatents(predOriginalSample)
-            ? LatentPreview.linear(predOriginalSample, EmojiDiffusion.latentRgb)
-            : undefined
-        yield* reporter.progress(report, Effect.sync(preview))
+        yield* reporter.progress(report, isLatents(predOriginalSample) ? preview(predOriginalSample) : undefined)
       })
   })
 
