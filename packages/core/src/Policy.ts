@@ -63,8 +63,6 @@ export type With<Kind extends string, B, E2 = never, R2 = never> = Wrapped<
   B
 >
 
-/** How often to try again, as `Effect.retry` takes it: a Schedule, or a number of times. */
-type RetryPolicy<E, E2, R2> = Schedule.Schedule<unknown, E, E2, R2> | { readonly times: number }
 /**
  * Runs a block again where it fails. Every attempt starts from the state as it was: what a failed one wrote is not seen.
  * Atomic.
@@ -80,10 +78,12 @@ type RetryPolicy<E, E2, R2> = Schedule.Schedule<unknown, E, E2, R2> | { readonly
  * ```
  */
 export const retry: {
-  <E, E2 = never, R2 = never>(policy: RetryPolicy<E, E2, R2>): <B extends Any>(self: B) => With<"retry", B, E2, R2>
-  <B extends Any, E2 = never, R2 = never>(
+  (policy: { readonly times: number }): <B extends Any>(self: B) => With<"retry", B>
+  <E, E2, R2>(policy: Schedule.Schedule<unknown, E, E2, R2>): <B extends Any>(self: B) => With<"retry", B, E2, R2>
+  <B extends Any>(self: B, policy: { readonly times: number }): With<"retry", B>
+  <B extends Any, E2, R2>(
     self: B,
-    policy: RetryPolicy<NoInfer<Error<B>>, E2, R2>
+    policy: Schedule.Schedule<unknown, NoInfer<Error<B>>, E2, R2>
   ): With<"retry", B, E2, R2>
 } = internal.retry
 

@@ -134,6 +134,27 @@ describe("policies", () => {
     expect<Block.Error<typeof tapped>>().type.toBe<"oom" | "same">()
     expect<Block.Services<typeof tapped>>().type.toBe<Unet | Size>()
   })
+  test("written inside a composition", () => {
+    const layer = Layer.succeed(Unet, { predict: (x: number) => Effect.succeed(x) })
+    const inside = Block.sequential("inside", [
+      Block.retry(Block.rename(plan, "a"), { times: 1 }),
+      Block.retry(Block.rename(plan, "b"), Schedule.recurs(1)),
+      Block.timeout(Block.rename(plan, "c"), "1 second"),
+      Block.before(Block.rename(plan, "d"), () => Effect.void),
+      Block.tap(Block.rename(plan, "e"), () => Effect.void),
+      Block.after(Block.rename(plan, "f"), () => Effect.void),
+      Block.provide(Block.rename(unet, "g"), layer),
+      Block.rename(unet, "h").pipe(Block.retry({ times: 1 }), Block.provide(layer))
+    ])
+    expect<Block.Error<typeof inside>>().type.toBe<"oom" | Cause.TimeoutError>()
+    expect<Block.Services<typeof inside>>().type.toBe<never>()
+    const choice = Block.auto("choice", [
+      Block.when("image", Block.retry(plan, { times: 1 })),
+      Block.provide(Block.rename(unet, "g"), layer)
+    ])
+    expect<Block.Services<typeof choice>>().type.toBe<never>()
+    expect<Block.Error<typeof choice>>().type.toBe<"oom" | Errors.MissingInputError>()
+  })
   const timed = () => unet.pipe(Block.timeout("1 second"))
 })
 

@@ -71,11 +71,12 @@ type At<All, I> = I extends keyof All ? [All[I]] : []
  * `in`: what no earlier block surely wrote. `out`: what is written. `check`: `unknown` where all fits, otherwise the
  * tuple with a Problem in the place of each block that does not.
  */
-export type Flow<All> = All extends ReadonlyArray<unknown>
-  ? number extends All["length"]
-    ? Untracked
-    : Go<All, "0", {}, {}, never, never, never, never>
-  : Untracked
+export type Flow<All> =
+  All extends ReadonlyArray<unknown>
+    ? number extends All["length"]
+      ? Untracked
+      : Go<All, "0", {}, {}, never, never, never, never>
+    : Untracked
 /** an array of unknown length, made by untyped code: the variables cannot be followed */
 type Untracked = Result<any, any, unknown>
 /** IT: inputs so far. Env: what was written. O: names that were written, G: surely. E: problems. N: names of blocks. */

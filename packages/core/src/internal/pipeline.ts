@@ -12,6 +12,8 @@ import { readersOf } from "./readers.ts"
 import { own, put } from "./state.ts"
 
 const format = SchemaIssue.makeFormatterStandardSchemaV1()
+/** how the JSON form of numbers speaks of them */
+const nonFinite = '"Infinity" | "-Infinity" | "NaN"'
 const parsing = { errors: "all" as const, onExcessProperty: "error" as const }
 
 /** `sizes`, `[0]`, `width` to `sizes[0].width` */
@@ -29,7 +31,14 @@ const issuesOf = (field: string, block: string, schema: any, cause: Cause.Cause<
     ? format(error.issue).issues
     : [{ message: String(error?.message ?? error), path: [] }]
   return found.map(
-    (i) => new InputIssue({ field, path: pathText(field, (i.path ?? []).slice(1)), block, expected, reason: i.message })
+    (i) =>
+      new InputIssue({
+        field,
+        path: pathText(field, (i.path ?? []).slice(1)),
+        block,
+        expected,
+        reason: i.message.replace(nonFinite, "number")
+      })
   )
 }
 

@@ -76,7 +76,11 @@ export const settled = <A, B, E, R>(
 }
 
 /** The same for an effect made with `located`, whose places are gone where a handler has run. */
-export const orInterrupted = <A, E, R>(run: Run, effect: Effect.Effect<A, E, R>, name: string): Effect.Effect<A, E, R> =>
+export const orInterrupted = <A, E, R>(
+  run: Run,
+  effect: Effect.Effect<A, E, R>,
+  name: string
+): Effect.Effect<A, E, R> =>
   Effect.onExit(effect, (exit) =>
     run.places.at === null || Exit.isSuccess(exit) ? Exit.void : fail(prependPath(whole(run, exit.cause), name))
   )

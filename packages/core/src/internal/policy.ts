@@ -111,7 +111,7 @@ const shell = (
     node: { _tag: "sequential", steps, shell: true },
     exec: execAll(
       steps,
-      steps.map((s) => (s === self ? "" : s.name))
+      steps.map((s) => s.name.slice(self.name.length + 1))
     )
   })
 
