@@ -10,7 +10,7 @@ import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
 import { makePool, type ThreadPool } from "../src/internal/pool.ts"
 import * as runtime from "../src/internal/runtime.ts"
-import { share } from "../src/internal/transfer.ts"
+import { Carrier } from "../src/internal/transfer.ts"
 import * as OnnxGraph from "../src/OnnxGraph.ts"
 import * as OnnxRuntime from "../src/OnnxRuntime.ts"
 import * as Tensor from "../src/Tensor.ts"
@@ -203,26 +203,43 @@ describe("worker threads", () => {
 })
 
 describe("feeds on their way to a worker", () => {
-  const wire = (data: Float32Array | ReadonlyArray<string>) => ({
-    x: { dtype: "float32" as const, shape: [data.length], data }
-  })
+  const wire = (data: Float32Array) => ({ x: { dtype: "float32" as const, shape: [data.length], data } })
+  const loaded = (carrier: Carrier, data: Float32Array) =>
+    Effect.promise(async () => (await carrier.load(wire(data)))["x"]!.data as Float32Array)
 
-  it.effect("never take more than their own bytes along, and never leave the caller without them", () =>
+  it.effect("take no more than their own bytes along, and never leave the caller without them", () =>
     Effect.gen(function* () {
+      const carrier = new Carrier()
       const whole = Float32Array.of(1, 2, 3)
-      const given = yield* Effect.promise(async () => share(wire(whole)))
-      assert.strictEqual(given["x"]!.data, whole)
-      const view = (yield* Effect.promise(async () => share(wire(whole.subarray(1)))))["x"]!.data
+      assert.strictEqual(yield* loaded(carrier, whole), whole)
+      const view = yield* loaded(carrier, whole.subarray(1))
       assert.deepStrictEqual([...view], [2, 3])
       assert.strictEqual(view.buffer.byteLength, 8)
-      const large = new Float32Array(1 << 20).fill(2)
-      const copied = (yield* Effect.promise(async () => share(wire(large))))["x"]!.data
+      const large = new Float32Array((1 << 20) + 1).fill(2)
+      const copied = yield* loaded(carrier, large)
       assert.instanceOf(copied.buffer, SharedArrayBuffer)
-      assert.deepStrictEqual(copied.length, large.length)
-      assert.isTrue(copied.every((value: number) => value === 2))
-      assert.strictEqual(large.length, 1 << 20)
+      assert.isTrue(copied.length === large.length && copied.every((value) => value === 2))
+      assert.strictEqual(large.length, (1 << 20) + 1)
       const shared = new Float32Array(new SharedArrayBuffer(16))
-      assert.strictEqual((yield* Effect.promise(async () => share(wire(shared))))["x"]!.data, shared)
+      assert.strictEqual(yield* loaded(carrier, shared), shared)
+    })
+  )
+
+  it.effect("are in the same memory as those of the run before, when that is over", () =>
+    Effect.gen(function* () {
+      const carrier = new Carrier()
+      const size = 1 << 20
+      const first = yield* loaded(carrier, new Float32Array(size).fill(1))
+      const second = yield* loaded(carrier, new Float32Array(size).fill(2))
+      assert.notStrictEqual(first.buffer, second.buffer)
+      carrier.unload()
+      const third = yield* loaded(carrier, new Float32Array(size).fill(3))
+      assert.strictEqual(third.buffer, first.buffer)
+      assert.isTrue(first.every((value) => value === 3))
+      carrier.unload()
+      const same = new Float32Array(size)
+      const pair = yield* Effect.promise(async () => carrier.load({ a: wire(same).x, b: wire(same).x }))
+      assert.strictEqual(pair["a"]!.data, pair["b"]!.data)
     })
   )
 })

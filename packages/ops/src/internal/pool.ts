@@ -7,7 +7,7 @@ import { Worker } from "node:worker_threads"
 import { type Backend, Crashed, type Place, type Session } from "./backend.ts"
 import { CodedError } from "./coded.ts"
 import type { Bytes, Reply, Request, SessionInfo, SessionOptions } from "./protocol.ts"
-import { share, shareBytes } from "./transfer.ts"
+import { Carrier, shareBytes } from "./transfer.ts"
 
 // tsc rewrites the extension of imports, not of URLs
 const file = new URL(import.meta.url.endsWith(".ts") ? "./worker.ts" : "./worker.js", import.meta.url)
@@ -76,14 +76,22 @@ export class Thread implements Place {
       source: typeof source === "string" ? source : await shareBytes(source),
       options
     })
+    const carrier = new Carrier()
     return {
       inputs: info.inputs,
       outputs: info.outputs,
-      run: (feeds, outputs) => {
-        const wires = share(feeds)
-        return wires instanceof Promise
-          ? wires.then((feeds) => this.call({ _tag: "run", session, feeds, outputs }))
-          : this.call({ _tag: "run", session, feeds: wires, outputs })
+      run: async (feeds, outputs) => {
+        try {
+          const wires = carrier.load(feeds)
+          return await this.call({
+            _tag: "run",
+            session,
+            feeds: wires instanceof Promise ? await wires : wires,
+            outputs
+          })
+        } finally {
+          carrier.unload()
+        }
       },
       release: () => (this.#alive ? this.call({ _tag: "release", session }) : Promise.resolve())
     }
