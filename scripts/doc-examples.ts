@@ -34,7 +34,7 @@ const moduleOf = ({ file, line }: Example) => join(cache, `${file}.${line}.ts`)
 const toSource = (text: string) =>
   text.replaceAll(/(?:file:\/\/)?[^\s('"]*\.cache\/doc-examples-\w+\/([^\s('"]+?)\.\d+\.ts\b/g, "$1")
 
-const examples = files("README.md", "docs/**/*.md", "packages/*/README.md", "packages/*/src/**/*.ts")
+const examples = files("README.md", "{docs,examples}/**/*.md", "packages/*/README.md", "packages/*/src/**/*.ts")
   .filter((file) => only.length === 0 || only.some((path) => file.startsWith(path.replace(/^\.\//, ""))))
   .flatMap((file) => examplesOf(file, readFileSync(join(root, file), "utf8")))
 const failures = new Map<Example, string>()
