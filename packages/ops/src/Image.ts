@@ -5,6 +5,7 @@
  * prepares. What can fail for the value of an argument is a `Result` (`Effect.fromResult` makes it an Effect).
  */
 import * as Effect from "effect/Effect"
+import { dual } from "effect/Function"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
@@ -498,6 +499,12 @@ export const readParameters = (bytes: Uint8Array): Effect.Effect<Option.Option<u
 /** Pillow's resampling filters. */
 export type Filter = resample.Filter
 
+export interface ResizeOptions {
+  readonly width: number
+  readonly height: number
+  readonly filter?: Filter | undefined
+}
+
 /** left, top, right, bottom in pixels; right and bottom are outside */
 export type Box = resample.Box
 
@@ -523,17 +530,14 @@ const checkSize = (operation: string, width: number, height: number): Result.Res
  * assert.deepEqual(Result.getOrThrow(small).shape, [16, 24, 3])
  * ```
  */
-export const resize = (
-  image: Image,
-  {
-    filter = "lanczos",
-    height,
-    width
-  }: { readonly width: number; readonly height: number; readonly filter?: Filter | undefined }
-): Result.Result<Image, ImageError> =>
+export const resize: {
+  (options: ResizeOptions): (image: Image) => Result.Result<Image, ImageError>
+  (image: Image, options: ResizeOptions): Result.Result<Image, ImageError>
+} = dual(2, (image: Image, { filter = "lanczos", height, width }: ResizeOptions) =>
   Result.flatMap(checkSize("resize", width, height), () =>
     Result.map(toPixels("resize", image), (from) => toImage(resample.resize(from, width, height, filter)))
   )
+)
 
 /**
  * The part of a picture in a box; where the box reaches beyond the picture it is black (and transparent).
@@ -548,12 +552,16 @@ export const resize = (
  * assert.deepEqual([...Result.getOrThrow(Image.crop(image, [1, 0, 4, 1])).data], [8, 9, 0])
  * ```
  */
-export const crop = (image: Image, box: Box): Result.Result<Image, ImageError> =>
+export const crop: {
+  (box: Box): (image: Image) => Result.Result<Image, ImageError>
+  (image: Image, box: Box): Result.Result<Image, ImageError>
+} = dual(2, (image: Image, box: Box): Result.Result<Image, ImageError> =>
   box.every(Number.isInteger)
     ? Result.flatMap(checkSize("crop", box[2] - box[0], box[3] - box[1]), () =>
         Result.map(toPixels("crop", image), (from) => toImage(pixels.crop(from, box)))
       )
     : bad("crop", "invalid-option", `[${box.join(", ")}] is not a box of whole pixels`)
+)
 
 /**
  * Another number of channels, as Pillow converts: grey is the luma of ITU-R 601, an alpha channel is dropped (see
@@ -569,10 +577,14 @@ export const crop = (image: Image, box: Box): Result.Result<Image, ImageError> =
  * assert.deepEqual([...Result.getOrThrow(Image.convert(red, "gray")).data], [76])
  * ```
  */
-export const convert = (image: Image, mode: Mode): Result.Result<Image, ImageError> =>
+export const convert: {
+  (mode: Mode): (image: Image) => Result.Result<Image, ImageError>
+  (image: Image, mode: Mode): Result.Result<Image, ImageError>
+} = dual(2, (image: Image, mode: Mode) =>
   Result.map(toPixels("convert", image), (from) =>
     mode === "native" ? image : toImage(inMode(from, modeChannels[mode]))
   )
+)
 
 /**
  * The picture as it looks on a background (default white): `[height, width, 3]` without transparency.

@@ -4,6 +4,7 @@
  *
  * Everything is pure; what depends on the value of an argument is a `Result` (`Effect.fromResult` makes it an Effect).
  */
+import { dual } from "effect/Function"
 import * as Result from "effect/Result"
 import * as Image from "./Image.ts"
 import * as blurring from "./internal/image/blur.ts"
@@ -20,6 +21,11 @@ export type ResizeMode = "default" | "fill" | "crop"
 export interface Size {
   readonly width: number
   readonly height: number
+}
+
+export interface ResizeOptions extends Size {
+  readonly mode?: ResizeMode | undefined
+  readonly filter?: Image.Filter | undefined
 }
 
 export interface PreprocessOptions {
@@ -93,22 +99,19 @@ const checkSize = (operation: string, { height, width }: Size): Result.Result<vo
  * assert.deepEqual(Result.getOrThrow(square).shape, [32, 32, 3])
  * ```
  */
-export const resize = (
-  image: Image.Image,
-  options: Size & { readonly mode?: ResizeMode | undefined; readonly filter?: Image.Filter | undefined }
-): Result.Result<Image.Image, Image.ImageError> => {
+export const resize: {
+  (options: ResizeOptions): (image: Image.Image) => Result.Result<Image.Image, Image.ImageError>
+  (image: Image.Image, options: ResizeOptions): Result.Result<Image.Image, Image.ImageError>
+} = dual(2, (image: Image.Image, options: ResizeOptions): Result.Result<Image.Image, Image.ImageError> => {
   const { mode = "default" } = options
   if (mode === "default") return Image.resize(image, options)
-  return Result.flatMap(checkSize("resize", options), () =>
-    Result.flatMap(toPixels("resize", image), (own) => {
-      const inner = vae.innerSize(mode, own, options)
-      return Result.flatMap(
-        Result.flatMap(Image.resize(image, inner), (resized) => toPixels("resize", resized)),
-        (resized) => Result.succeed(toImage(vae.place(mode, resized, own, options)))
-      )
-    })
-  )
-}
+  return Result.gen(function* () {
+    yield* checkSize("resize", options)
+    const own = yield* toPixels("resize", image)
+    const resized = yield* Image.resize(image, vae.innerSize(mode, own, options))
+    return toImage(vae.place(mode, yield* toPixels("resize", resized), own, options))
+  })
+})
 
 /**
  * A tensor `[batch, channels, height, width]` at another size by nearest neighbour (torch's `interpolate`): how masks are
@@ -125,10 +128,10 @@ export const resize = (
  * assert.deepEqual(Result.getOrThrow(small).shape, [1, 1, 8, 8])
  * ```
  */
-export const interpolateNearest = (
-  tensor: Tensor.Tensor<"float32">,
-  size: Size
-): Result.Result<Tensor.Tensor<"float32">, Image.ImageError> =>
+export const interpolateNearest: {
+  (size: Size): (tensor: Tensor.Tensor<"float32">) => Result.Result<Tensor.Tensor<"float32">, Image.ImageError>
+  (tensor: Tensor.Tensor<"float32">, size: Size): Result.Result<Tensor.Tensor<"float32">, Image.ImageError>
+} = dual(2, (tensor: Tensor.Tensor<"float32">, size: Size) =>
   Result.flatMap(checkSize("interpolateNearest", size), () =>
     Result.map(planes("interpolateNearest", tensor), ({ batch, channels, height, width }) =>
       Tensor.make(
@@ -138,6 +141,7 @@ export const interpolateNearest = (
       )
     )
   )
+)
 
 // ------------------------------------------------------------------------------------------------------ preprocess
 
@@ -166,17 +170,23 @@ const finish = (
   return Tensor.make("float32", shape, binarize ? vae.binarize(normalized) : normalized)
 }
 
+/** without a batch axis: one picture, or of masks a batch without a channel axis */
+const withFourAxes = (tensor: Tensor.Tensor<"float32">, gray: boolean): Tensor.Tensor<"float32"> =>
+  tensor.shape.length === 3 ? Tensor.reshape(tensor, tensor.shape.toSpliced(gray ? 1 : 0, 0, 1)) : tensor
+
 const preprocessTensor = (
-  tensor: Tensor.Tensor<"float32">,
+  given: Tensor.Tensor<"float32">,
   options: PreprocessOptions
-): Result.Result<Tensor.Tensor<"float32">, Image.ImageError> =>
-  Result.flatMap(planes("preprocess", tensor), (own) => {
+): Result.Result<Tensor.Tensor<"float32">, Image.ImageError> => {
+  const tensor = withFourAxes(given, options.channels === "gray")
+  return Result.flatMap(planes("preprocess", tensor), (own) => {
     if (own.channels === (options.latentChannels ?? 4)) return Result.succeed(tensor)
     if (options.resize === false) return Result.succeed(finish(tensor.shape, tensor.data, options))
     return Result.flatMap(settleSize("preprocess", own, options), (size) =>
       Result.map(interpolateNearest(tensor, size), ({ data, shape }) => finish(shape, data, options))
     )
   })
+}
 
 const preprocessImages = (
   images: ReadonlyArray<Image.Image>,
@@ -211,8 +221,8 @@ const preprocessImages = (
 /**
  * Pictures to the input of an encoder: resized, levels to [0, 1], then to [-1, 1] (diffusers:
  * `VaeImageProcessor.preprocess`). Takes one picture, several (each brought to the size of the first), or a float tensor
- * `[batch, channels, height, width]` with values in [0, 1], which is resized by nearest neighbour; a tensor with
- * `latentChannels` channels is taken for latents and given back. Gives `[batch, channels, height, width]`.
+ * `[batch, channels, height, width]` (or without the batch axis) with values in [0, 1], which is resized by nearest
+ * neighbour; a tensor with `latentChannels` channels is taken for latents and given back. Gives `[batch, channels, height, width]`.
  *
  * ```ts
  * import * as ImageProcessor from "@effect-blocks/ops/ImageProcessor"

@@ -78,6 +78,13 @@ describe("preprocess", () => {
     )
   })
 
+  it("a tensor may lack the batch axis, a mask the channel axis", () => {
+    const shape = (tensor: Tensor.Tensor<"float32">, mask = false) =>
+      Result.getOrThrow(mask ? ImageProcessor.preprocessMask(tensor) : ImageProcessor.preprocess(tensor)).shape
+    assert.deepStrictEqual(shape(Tensor.zeros("float32", [3, 8, 16])), [1, 3, 8, 16])
+    assert.deepStrictEqual(shape(Tensor.zeros("float32", [2, 8, 16]), true), [2, 1, 8, 16])
+  })
+
   it("masks of any picture have one channel of zeros and ones", () => {
     for (const channels of [1, 2, 3, 4]) {
       const prepared = Result.getOrThrow(ImageProcessor.preprocessMask(picture(16, 16, channels)))
@@ -102,7 +109,7 @@ describe("preprocess", () => {
     )
     assert.include(problemOf(preprocess([picture(8, 8), picture(8, 8, 4)])), "picture 1 is uint8[8, 8, 4]")
     assert.include(
-      problemOf(preprocess(Tensor.zeros("float32", [3, 8, 8]))),
+      problemOf(preprocess(Tensor.zeros("float32", [8, 8]))),
       "expected float32[batch, channels, height, width]"
     )
     assert.include(problemOf(preprocess(Tensor.zeros("uint8", [0, 8, 3]))), "got uint8[0, 8, 3]")
