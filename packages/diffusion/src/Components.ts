@@ -11,7 +11,7 @@ import type * as Effect from "effect/Effect"
 import type { RepositoryError } from "./RepositoryError.ts"
 
 export { Scheduler } from "./Scheduler.ts"
-export { Tokenizer } from "./Tokenizer.ts"
+export { Tokenizer, Tokenizer2 } from "./Tokenizer.ts"
 
 /** Why a component could not do its work: its file, its session, or what it was given. */
 export type ComponentError = LoadError | RunError | RepositoryError
@@ -57,6 +57,20 @@ export class TextEncoder extends Context.Service<TextEncoder, TextEncoderShape>(
   "@effect-blocks/diffusion/TextEncoder"
 ) {}
 
+/**
+ * The second text encoder of SDXL, diffusers' `text_encoder_2`; its `pooled` is what the UNet is given as a whole.
+ *
+ * ```ts
+ * import { TextEncoder, TextEncoder2 } from "@effect-blocks/diffusion/Components"
+ * import assert from "node:assert"
+ *
+ * assert.notEqual(TextEncoder2.key, TextEncoder.key)
+ * ```
+ */
+export class TextEncoder2 extends Context.Service<TextEncoder2, TextEncoderShape>()(
+  "@effect-blocks/diffusion/TextEncoder2"
+) {}
+
 /** One call of a UNet. */
 export interface UnetInput {
   /** `[batch, inChannels, height, width]` */
@@ -65,6 +79,13 @@ export interface UnetInput {
   readonly timestep: number
   /** `[batch, tokens, crossAttentionDim]` */
   readonly encoderHiddenStates: Tensor<"float32">
+  /** SDXL: the pooled text states and the size conditioning */
+  readonly added?: {
+    /** `[batch, width]` */
+    readonly textEmbeds: Tensor<"float32">
+    /** `[batch, 6]`: height and width of the original, top and left of the crop, height and width of the target */
+    readonly timeIds: Tensor<"float32">
+  }
 }
 
 /** What blocks need of a UNet. */
@@ -78,6 +99,8 @@ export interface UnetShape {
   readonly sizeMultiple: number
   /** channels of the text states that it takes */
   readonly crossAttentionDim: number
+  /** whether it takes SDXL's pooled text states and size conditioning (`added`) */
+  readonly sizeConditioned?: boolean
   /** `[batch, outChannels, height, width]`: noise, velocity or sample, as it was trained */
   readonly predict: (input: UnetInput) => Effect.Effect<Tensor<"float32">, ComponentError>
 }

@@ -28,7 +28,11 @@ export const maxBatch = 64
 
 const between = (minimum: number, maximum: number) => Schema.isBetween({ minimum, maximum })
 const Seed = Schema.Union([Schema.Int, Schema.BigInt])
-const Texts = Schema.Union([Schema.String, Schema.Array(Schema.String).check(Schema.isBetweenLength(1, maxBatch))])
+/** one text, or several */
+export const Texts = Schema.Union([
+  Schema.String,
+  Schema.Array(Schema.String).check(Schema.isBetweenLength(1, maxBatch))
+])
 /** `[batch, channels, height, width]` */
 export const Latents = Tensor.float32("batch", "channels", "height", "width")
 /** pictures as numbers: `[batch, channels, height, width]`, 0..1 */
@@ -96,6 +100,43 @@ export const initialLatents = Schema.optionalKey(Latents).annotateKey({
   description: "Standard normal noise to start from, instead of drawing it from the seed"
 })
 
+/** the prompt for the second text encoder */
+export const prompt2 = Schema.optionalKey(Texts).annotateKey({
+  description: "What the second text encoder is given, if that is not the prompt"
+})
+/** SDXL: what not to draw; without one, its states are zeros (or those of an empty text, as the repository says) */
+export const negativePromptXL = Schema.optionalKey(Texts).annotateKey({
+  description: "What not to draw (ignored where guidance is off)"
+})
+/** the negative prompt for the second text encoder */
+export const negativePrompt2 = Schema.optionalKey(Texts).annotateKey({
+  description: "What the second text encoder is given for what not to draw, if that is not the negative prompt"
+})
+/** how many of the text encoders' last layers to skip, beyond the one that SDXL skips anyway */
+export const clipSkip = Field.default(Schema.Int.check(between(0, 64)), 0).annotateKey({
+  description: "How many more of the text encoders' last layers to skip"
+})
+const Pair = Schema.Tuple([Schema.Int.check(between(0, 65_536)), Schema.Int.check(between(0, 65_536))])
+const pair = (description: string) => Schema.optionalKey(Pair).annotateKey({ description })
+/** SDXL's size conditioning: height and width that the picture is said to have had */
+export const originalSize = pair("Height and width that the picture is said to have had before it was scaled")
+/** SDXL's size conditioning: where the picture is said to be cut from, top and left */
+export const cropsCoordsTopLeft = pair("Top and left of the place that the picture is said to be cut from")
+/** SDXL's size conditioning: height and width that the picture is to have */
+export const targetSize = pair("Height and width that the picture is said to have")
+/** as `originalSize`, for the unconditional prediction */
+export const negativeOriginalSize = pair("The original size for the unconditional prediction")
+/** as `cropsCoordsTopLeft`, for the unconditional prediction */
+export const negativeCropsCoordsTopLeft = pair("The crop for the unconditional prediction")
+/** as `targetSize`, for the unconditional prediction */
+export const negativeTargetSize = pair("The target size for the unconditional prediction")
+const share = (description: string) =>
+  Schema.optionalKey(Schema.Finite.check(between(0, 1))).annotateKey({ description })
+/** where another model has stopped, as a share of the training steps */
+export const denoisingStart = share("The share of the denoising that is done already, by another model")
+/** where to stop, as a share of the training steps */
+export const denoisingEnd = share("The share of the denoising to do; another model does the rest")
+
 // ------------------------------------------------------------------ what blocks tell each other
 
 /** where the generators stand: one for the whole batch, or one for each item */
@@ -106,6 +147,8 @@ export const batchSize = Schema.Int.annotateKey({ description: "Pictures in this
 export const plan = Scheduler.Plan.annotateKey({ description: "The scheduler's plan for the number of steps" })
 /** where the scheduler is in its plan, and what it remembers */
 export const schedulerState = Scheduler.SchedulerState.annotateKey({ description: "Where the scheduler is" })
+/** what a guider's `start` and `stop` are shares of: the steps of this run */
+export const guidanceSteps = Schema.Int.annotateKey({ description: "The steps that a guider's start and stop count" })
 /** the timesteps that are run */
 export const timesteps = Schema.Array(Schema.Finite).annotateKey({ description: "Timesteps to run, noisiest first" })
 /** noise levels of one's own */
@@ -116,6 +159,20 @@ export const sigmas = Schema.optionalKey(Schema.Array(Schema.Finite)).annotateKe
 export const promptEmbeds = Embeds.annotateKey({ description: "Text states of the prompts" })
 /** text states of the negative prompts: `[batch, tokens, channels]` */
 export const negativePromptEmbeds = Embeds.annotateKey({ description: "Text states of the negative prompts" })
+/** `[batch, channels]` */
+export const Pooled = Tensor.float32("batch", "channels")
+/** the pooled text states of the prompts */
+export const pooledPromptEmbeds = Pooled.annotateKey({ description: "Pooled text states of the prompts" })
+/** the pooled text states of the negative prompts */
+export const negativePooledPromptEmbeds = Pooled.annotateKey({
+  description: "Pooled text states of the negative prompts"
+})
+/** SDXL's size conditioning: `[batch, 6]` */
+export const addTimeIds = Tensor.float32("batch", 6).annotateKey({ description: "Size conditioning" })
+/** SDXL's size conditioning for the unconditional prediction: `[batch, 6]` */
+export const negativeAddTimeIds = Tensor.float32("batch", 6).annotateKey({
+  description: "Size conditioning of the unconditional prediction"
+})
 /** what did not fit into the text encoder's window */
 export const truncatedPrompts = Schema.Array(Schema.String).annotateKey({
   description: "Ends of prompts that did not fit into the text encoder's window"

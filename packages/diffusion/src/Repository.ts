@@ -10,13 +10,16 @@ import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
-import { TextEncoder, Unet, VaeDecoder, VaeEncoder } from "./Components.ts"
+import type { TextEncoderShape } from "./Components.ts"
+import { TextEncoder, TextEncoder2, Unet, VaeDecoder, VaeEncoder } from "./Components.ts"
+import { ForceZerosForEmptyPrompt } from "./ForceZerosForEmptyPrompt.ts"
 import * as Guider from "./Guider.ts"
 import * as configs from "./internal/configs.ts"
 import * as files from "./internal/files.ts"
 import { unwrap } from "./internal/layers.ts"
 import * as onnx from "./internal/onnxComponents.ts"
 import * as StableDiffusion from "./pipelines/StableDiffusion.ts"
+import * as StableDiffusionXL from "./pipelines/StableDiffusionXL.ts"
 import { RepositoryError } from "./RepositoryError.ts"
 import * as Scheduler from "./Scheduler.ts"
 import * as Tokenizer from "./Tokenizer.ts"
@@ -29,6 +32,8 @@ export interface Repository {
   readonly path: string
   /** `_class_name` of its `model_index.json` */
   readonly className: string
+  /** SDXL: whether a negative prompt that is not given counts as zeros */
+  readonly forceZerosForEmptyPrompt: boolean
 }
 
 /** The components of a Stable Diffusion pipeline. */
@@ -41,20 +46,21 @@ export type Components =
   | Scheduler.Scheduler
   | Guider.Guider
 
+/** The components of an SDXL pipeline. */
+export type ComponentsXL = Components | Tokenizer.Tokenizer2 | TextEncoder2
+
 // ------------------------------------------------------------------ opening
 
-type Family = "stableDiffusion"
+type Family = "stableDiffusion" | "stableDiffusionXL"
 
 /** classes differ in the task too, which a pipeline here reads off its inputs */
 const families: ReadonlyMap<string, Family> = new Map(
-  [
-    "StableDiffusionPipeline",
-    "StableDiffusionImg2ImgPipeline",
-    "StableDiffusionInpaintPipeline",
-    "OnnxStableDiffusionPipeline",
-    "OnnxStableDiffusionImg2ImgPipeline",
-    "OnnxStableDiffusionInpaintPipeline"
-  ].map((name) => [name, "stableDiffusion"])
+  ["", "Onnx", "ORT"].flatMap((prefix) =>
+    ["Pipeline", "Img2ImgPipeline", "InpaintPipeline"].flatMap((task) => [
+      [`${prefix}StableDiffusion${task}`, "stableDiffusion"] as const,
+      [`${prefix}StableDiffusionXL${task}`, "stableDiffusionXL"] as const
+    ])
+  )
 )
 
 /** The `_class_name`s of `model_index.json` that have a pipeline here. */
@@ -95,7 +101,7 @@ const indexFile = "model_index.json"
  */
 export const open = Effect.fnUntraced(function* (folder: string): Effect.fn.Return<Repository, RepositoryError> {
   const path = yield* files.openFolder(folder)
-  const { _class_name: className } = yield* files.readConfig(path, indexFile, configs.ModelIndex)
+  const index = yield* files.readConfig(path, indexFile, configs.ModelIndex)
   const read = <A>(schema: Schema.Codec<A, unknown>, ...names: ReadonlyArray<string>) =>
     Effect.forEach(names, (file) => files.optional(files.readConfig(path, file, schema)))
   yield* Effect.all(
@@ -106,15 +112,32 @@ export const open = Effect.fnUntraced(function* (folder: string): Effect.fn.Retu
     ],
     { concurrency: "unbounded", discard: true }
   )
-  return { path, className }
+  return {
+    path,
+    className: index._class_name,
+    forceZerosForEmptyPrompt: index.force_zeros_for_empty_prompt ?? true
+  }
 })
 
 type Source = string | Repository
 const opened = (source: Source): Effect.Effect<Repository, RepositoryError> =>
   typeof source === "string" ? open(source) : Effect.succeed(source)
 
+/** A pipeline with the components that it needs; `family` says which it is. */
+export type Loaded =
+  | {
+      readonly family: "stableDiffusion"
+      readonly pipeline: typeof StableDiffusion.pipeline
+      readonly components: ReturnType<typeof layer<{}>>
+    }
+  | {
+      readonly family: "stableDiffusionXL"
+      readonly pipeline: typeof StableDiffusionXL.pipeline
+      readonly components: ReturnType<typeof layerXL<{}>>
+    }
+
 /**
- * The pipeline of a repository, picked by the `_class_name` of its `model_index.json`.
+ * The pipeline of a repository, picked by the `_class_name` of its `model_index.json`, with its components as a layer.
  *
  * ```ts
  * import * as StableDiffusion from "@effect-blocks/diffusion/pipelines/StableDiffusion"
@@ -123,12 +146,18 @@ const opened = (source: Source): Effect.Effect<Repository, RepositoryError> =>
  * import * as Effect from "effect/Effect"
  * import assert from "node:assert"
  *
- * const pipeline = await Effect.runPromise(Repository.pipeline(EmojiDiffusion.path))
- * assert.equal(pipeline, StableDiffusion.pipeline)
+ * const loaded = await Effect.runPromise(Repository.pipeline(EmojiDiffusion.path))
+ * assert.equal(loaded.family, "stableDiffusion")
+ * assert.equal(loaded.pipeline, StableDiffusion.pipeline)
  * ```
  */
-export const pipeline = (source: Source): Effect.Effect<typeof StableDiffusion.pipeline, RepositoryError> =>
-  Effect.as(Effect.flatMap(opened(source), familyOf), StableDiffusion.pipeline)
+export const pipeline = Effect.fnUntraced(function* (source: Source): Effect.fn.Return<Loaded, RepositoryError> {
+  const repository = yield* opened(source)
+  const family = yield* familyOf(repository)
+  return family === "stableDiffusion"
+    ? { family, pipeline: StableDiffusion.pipeline, components: layer(repository) }
+    : { family, pipeline: StableDiffusionXL.pipeline, components: layerXL(repository) }
+})
 
 // ------------------------------------------------------------------ one component each
 
@@ -156,6 +185,13 @@ export const layerTokenizer = (source: Source): Layer.Layer<Tokenizer.Tokenizer,
   Layer.effect(
     Tokenizer.Tokenizer,
     Effect.flatMap(opened(source), ({ path }) => tokenizer(path, "tokenizer"))
+  )
+
+/** The second tokenizer of an SDXL repository, from `tokenizer_2/`. */
+export const layerTokenizer2 = (source: Source): Layer.Layer<Tokenizer.Tokenizer2, RepositoryError> =>
+  Layer.effect(
+    Tokenizer.Tokenizer2,
+    Effect.flatMap(opened(source), ({ path }) => tokenizer(path, "tokenizer_2"))
   )
 
 const tokenizer = Effect.fnUntraced(function* (path: string, folder: string) {
@@ -224,15 +260,26 @@ const component = <Identifier, Shape, Config>(
     })
   )
 
-/** The text encoder of a repository, from `text_encoder/model.onnx`. */
-export const layerTextEncoder = (source: Source): Layer.Layer<TextEncoder, RepositoryError, ModelStore> =>
+const encoder = <Identifier>(
+  service: Context.Key<Identifier, TextEncoderShape>,
+  source: Source,
+  name: string
+): Layer.Layer<Identifier, RepositoryError, ModelStore> =>
   Layer.effect(
-    TextEncoder,
+    service,
     Effect.gen(function* () {
       const { path } = yield* opened(source)
-      return yield* onnx.textEncoder(yield* ModelStore, path, "text_encoder")
+      return yield* onnx.textEncoder(yield* ModelStore, path, name)
     })
   )
+
+/** The text encoder of a repository, from `text_encoder/model.onnx`. */
+export const layerTextEncoder = (source: Source): Layer.Layer<TextEncoder, RepositoryError, ModelStore> =>
+  encoder(TextEncoder, source, "text_encoder")
+
+/** The second text encoder of an SDXL repository, from `text_encoder_2/model.onnx`. */
+export const layerTextEncoder2 = (source: Source): Layer.Layer<TextEncoder2, RepositoryError, ModelStore> =>
+  encoder(TextEncoder2, source, "text_encoder_2")
 
 /** The UNet of a repository, from `unet/model.onnx` and `unet/config.json`. */
 export const layerUnet = (source: Source): Layer.Layer<Unet, RepositoryError, ModelStore> =>
@@ -306,23 +353,74 @@ export const layer = <const O extends Overrides = {}>(
   source: Source,
   overrides?: O
 ): Layer.Layer<Components, RepositoryError | Scheduler.SchedulerError | ErrorOf<O>, ModelStore | NeedsOf<O>> => {
-  const own = (repository: Repository) => {
-    const { guider, scheduler, textEncoder, tokenizer, unet, vaeDecoder, vaeEncoder }: Overrides = overrides ?? {}
-    return Layer.mergeAll(
-      tokenizer ?? layerTokenizer(repository),
-      textEncoder ?? layerTextEncoder(repository),
-      unet ?? layerUnet(repository),
-      vaeEncoder ?? layerVaeEncoder(repository),
-      vaeDecoder ?? layerVaeDecoder(repository),
-      scheduler ?? layerScheduler(repository),
-      guider ?? layerGuider
-    )
-  }
-  return unwrap(
-    Effect.gen(function* () {
-      const repository = yield* opened(source)
-      yield* familyOf(repository)
-      return own(repository)
+  return unwrap(Effect.map(ofFamily(source, "stableDiffusion"), (repository) => shared(repository, overrides ?? {})))
+}
+
+/** Components of an SDXL pipeline to take from elsewhere. */
+export interface OverridesXL extends Overrides {
+  readonly tokenizer2?: Layer.Layer<Tokenizer.Tokenizer2, unknown, unknown>
+  readonly textEncoder2?: Layer.Layer<TextEncoder2, unknown, unknown>
+}
+
+/**
+ * All components of an SDXL repository: those of `layer`, a second tokenizer and a second text encoder.
+ *
+ * ```ts
+ * import * as Repository from "@effect-blocks/diffusion/Repository"
+ * import * as EmojiDiffusion from "@effect-blocks/emoji-diffusion"
+ * import * as ModelStore from "@effect-blocks/ops/ModelStore"
+ * import * as OnnxRuntime from "@effect-blocks/ops/OnnxRuntime"
+ * import * as Effect from "effect/Effect"
+ * import * as Layer from "effect/Layer"
+ * import assert from "node:assert"
+ *
+ * const layer = Repository.layerXL(EmojiDiffusion.path).pipe(
+ *   Layer.provide(ModelStore.layer({ budget: 2 ** 28 })),
+ *   Layer.provide(OnnxRuntime.layerCpu)
+ * )
+ * const error = await Effect.runPromise(Effect.flip(Effect.scoped(Layer.build(layer))))
+ * assert.match(error.message, /OnnxStableDiffusionPipeline/)
+ * ```
+ */
+export const layerXL = <const O extends OverridesXL = {}>(
+  source: Source,
+  overrides?: O
+): Layer.Layer<ComponentsXL, RepositoryError | Scheduler.SchedulerError | ErrorOf<O>, ModelStore | NeedsOf<O>> =>
+  unwrap(
+    Effect.map(ofFamily(source, "stableDiffusionXL"), (repository) => {
+      const { textEncoder2, tokenizer2 }: OverridesXL = overrides ?? {}
+      return Layer.mergeAll(
+        shared(repository, overrides ?? {}),
+        tokenizer2 ?? layerTokenizer2(repository),
+        textEncoder2 ?? layerTextEncoder2(repository),
+        Layer.succeed(ForceZerosForEmptyPrompt, repository.forceZerosForEmptyPrompt)
+      )
     })
+  )
+
+/** the repository, where it is of the family that is asked for */
+const ofFamily = Effect.fnUntraced(function* (source: Source, family: Family) {
+  const repository = yield* opened(source)
+  const found = yield* familyOf(repository)
+  if (found === family) return repository
+  return yield* new RepositoryError({
+    file: indexFile,
+    reason: "UnknownClass",
+    detail: `'${repository.className}' has not the components of ${family}`,
+    expected: `one of ${classNames.filter((name) => families.get(name) === family).join(", ")}`
+  })
+})
+
+/** what both families have, each from elsewhere or from the repository */
+const shared = (repository: Repository, overrides: Overrides) => {
+  const { guider, scheduler, textEncoder, tokenizer, unet, vaeDecoder, vaeEncoder } = overrides
+  return Layer.mergeAll(
+    tokenizer ?? layerTokenizer(repository),
+    textEncoder ?? layerTextEncoder(repository),
+    unet ?? layerUnet(repository),
+    vaeEncoder ?? layerVaeEncoder(repository),
+    vaeDecoder ?? layerVaeDecoder(repository),
+    scheduler ?? layerScheduler(repository),
+    guider ?? layerGuider
   )
 }

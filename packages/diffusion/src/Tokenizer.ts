@@ -57,6 +57,18 @@ export interface Shape {
 export class Tokenizer extends Context.Service<Tokenizer, Shape>()("@effect-blocks/diffusion/Tokenizer") {}
 
 /**
+ * The tokenizer of the second text encoder of SDXL, diffusers' `tokenizer_2`.
+ *
+ * ```ts
+ * import { Tokenizer, Tokenizer2 } from "@effect-blocks/diffusion/Tokenizer"
+ * import assert from "node:assert"
+ *
+ * assert.notEqual(Tokenizer2.key, Tokenizer.key)
+ * ```
+ */
+export class Tokenizer2 extends Context.Service<Tokenizer2, Shape>()("@effect-blocks/diffusion/Tokenizer2") {}
+
+/**
  * The parsed files of a `tokenizer/` folder. `tokenizer.json` is enough; older repositories have `vocab.json` and
  * `merges.txt` instead.
  */

@@ -34,7 +34,9 @@ describe("Repository", () => {
     Effect.gen(function* () {
       const repository = yield* Repository.open(EmojiDiffusion.path)
       assert.strictEqual(repository.className, "OnnxStableDiffusionPipeline")
-      assert.strictEqual(yield* Repository.pipeline(repository), StableDiffusion.pipeline)
+      const loaded = yield* Repository.pipeline(repository)
+      assert.strictEqual(loaded.family, "stableDiffusion")
+      assert.isTrue(Object.is(loaded.pipeline, StableDiffusion.pipeline))
     })
   )
 

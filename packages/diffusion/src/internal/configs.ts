@@ -9,7 +9,11 @@ const Positive = Schema.Int.check(Schema.isGreaterThan(0))
 const Channels = Schema.Array(Positive).check(Schema.isMinLength(1))
 const Side = Schema.Union([Positive, Schema.Tuple([Positive, Positive])])
 
-export const ModelIndex = Schema.Struct({ _class_name: Schema.String })
+export const ModelIndex = Schema.Struct({
+  _class_name: Schema.String,
+  /** SDXL: where there is no negative prompt, its states are zeros rather than those of an empty text */
+  force_zeros_for_empty_prompt: withDefault(Schema.NullOr(Schema.Boolean), true)
+})
 
 /** defaults are those of diffusers' `UNet2DConditionModel` */
 export const Unet = Schema.Struct({
@@ -17,6 +21,7 @@ export const Unet = Schema.Struct({
   out_channels: withDefault(Positive, 4),
   sample_size: Schema.optionalKey(Schema.NullOr(Side)),
   block_out_channels: withDefault(Channels, [320, 640, 1280, 1280]),
+  addition_embed_type: Schema.optionalKey(Schema.NullOr(Schema.String)),
   cross_attention_dim: withDefault(Schema.Union([Positive, Schema.Array(Positive).check(Schema.isMinLength(1))]), 1280)
 })
 

@@ -1,7 +1,18 @@
 /** The guider of a run: the component, with the caller's scales. */
 import * as Effect from "effect/Effect"
 import type * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import * as Fields from "../Fields.ts"
 import * as Guider from "../Guider.ts"
+
+/** where a step is, and the scales: what blocks that ask the guider read */
+export const guidanceFields = {
+  t: Schema.Finite,
+  i: Schema.Int,
+  guidanceSteps: Fields.guidanceSteps,
+  guidanceScale: Fields.guidanceScale,
+  guidanceRescale: Fields.guidanceRescale
+}
 
 interface Scales {
   readonly guidanceScale?: number
@@ -35,9 +46,11 @@ export const settle = (
 }
 
 /** whether any step asks for the unconditional prediction */
-export const needsUncond = (guider: Guider.Shape, timesteps: ReadonlyArray<number>): boolean =>
+export const needsUncond = (
+  guider: Guider.Shape,
+  timesteps: ReadonlyArray<number>,
+  numInferenceSteps: number
+): boolean =>
   timesteps.some((timestep, step) =>
-    guider
-      .predictions({ step, numInferenceSteps: timesteps.length, timestep })
-      .some((prediction) => prediction.takes === "uncond")
+    guider.predictions({ step, numInferenceSteps, timestep }).some((prediction) => prediction.takes === "uncond")
   )

@@ -174,26 +174,29 @@ export const unet = Effect.fnUntraced(function* (
   const { in_channels: inChannels, out_channels: outChannels } = config
   const crossAttentionDim =
     typeof config.cross_attention_dim === "number" ? config.cross_attention_dim : config.cross_attention_dim[0]!
+  const sizeConditioned = config.addition_embed_type === "text_time"
+  const added: Readonly<Record<string, Wanted>> = sizeConditioned
+    ? { text_embeds: { dtypes: float, dims: ["batch", "width"] }, time_ids: { dtypes: float, dims: ["batch", "ids"] } }
+    : {}
   yield* check(
     graph,
     {
       sample: { dtypes: float, dims: ["batch", inChannels, "height", "width"] },
       timestep: { dtypes: ["float32", "int64", "float16", "int32", "float64"], dims: ["steps"] },
-      encoder_hidden_states: { dtypes: float, dims: ["batch", "length", crossAttentionDim] }
+      encoder_hidden_states: { dtypes: float, dims: ["batch", "length", crossAttentionDim] },
+      ...added
     },
     { out_sample: { dtypes: float, dims: ["batch", outChannels, "height", "width"] } }
   )
   const run = runner(store, graph, ["out_sample"])
   const [timestepDim] = input(graph, "timestep")!.shape
   const batchDim = input(graph, "sample")!.shape[0]
-  const timestepShape = (batch: number): ReadonlyArray<number> =>
-    timestepDim === undefined
-      ? []
-      : typeof timestepDim === "number"
-        ? [timestepDim]
-        : timestepDim !== "" && timestepDim === batchDim
-          ? [batch]
-          : [1]
+  /** a scalar, one for all, or one for each item where the graph calls both axes the same */
+  const timestepShape = (batch: number): ReadonlyArray<number> => {
+    if (timestepDim === undefined) return []
+    if (typeof timestepDim === "number") return [timestepDim]
+    return [timestepDim !== "" && timestepDim === batchDim ? batch : 1]
+  }
   const side = config.sample_size ?? 64
   const shape: UnetShape = {
     inChannels,
@@ -201,11 +204,17 @@ export const unet = Effect.fnUntraced(function* (
     sampleSize: typeof side === "number" ? side : side[0],
     sizeMultiple: 2 ** (config.block_out_channels.length - 1),
     crossAttentionDim,
-    predict: ({ sample, timestep, encoderHiddenStates }) => {
+    sizeConditioned,
+    predict: ({ added, encoderHiddenStates, sample, timestep }) => {
       const dims = timestepShape(sample.shape[0]!)
       const data = new Float64Array(Tensor.sizeOf(dims)).fill(timestep)
       return Effect.map(
-        run({ sample, timestep: Tensor.make("float64", dims, data), encoder_hidden_states: encoderHiddenStates }),
+        run({
+          sample,
+          timestep: Tensor.make("float64", dims, data),
+          encoder_hidden_states: encoderHiddenStates,
+          ...(added === undefined ? {} : { text_embeds: added.textEmbeds, time_ids: added.timeIds })
+        }),
         (out) => asFloat32(out["out_sample"]!)
       )
     }

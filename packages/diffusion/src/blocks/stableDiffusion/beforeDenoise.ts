@@ -5,50 +5,27 @@
  */
 import * as Block from "@effect-blocks/core/Block"
 import * as Effect from "effect/Effect"
-import * as Schema from "effect/Schema"
-import type { VaeGeometry } from "../../Components.ts"
 import { Unet, VaeDecoder, VaeEncoder } from "../../Components.ts"
 import * as Fields from "../../Fields.ts"
 import { fill, normals, scale } from "../../internal/batch.ts"
 import { hole, samplePosterior, shrinkMask } from "../../internal/latents.ts"
 import { refuse } from "../../internal/refuse.ts"
+import { latentFields, latentShape, request, stepFields, stepOutputs } from "../../internal/runs.ts"
 import * as Schedule from "../../Schedule.ts"
 import * as Scheduler from "../../Scheduler.ts"
 
 // ------------------------------------------------------------------ timesteps
 
-/** only what was asked for: schedulers refuse options that they do not have */
-const request = (inputs: {
-  readonly numInferenceSteps: number
-  readonly eta: number
-  readonly timesteps?: ReadonlyArray<number>
-  readonly sigmas?: ReadonlyArray<number>
-}): Scheduler.TimestepRequest => ({
-  ...(inputs.timesteps !== undefined
-    ? { timesteps: inputs.timesteps }
-    : inputs.sigmas !== undefined
-      ? { sigmas: inputs.sigmas }
-      : { steps: inputs.numInferenceSteps }),
-  ...(inputs.eta === 0 ? {} : { eta: inputs.eta })
-})
-
-const stepFields = {
-  numInferenceSteps: Fields.numInferenceSteps,
-  timesteps: Schema.optionalKey(Fields.timesteps),
-  sigmas: Fields.sigmas,
-  eta: Fields.eta
-}
-
 /** The scheduler's plan, from the noisiest step on. */
 export const setTimesteps = Block.make("setTimesteps", {
   description: "Plans the denoising steps",
   inputs: stepFields,
-  outputs: { plan: Fields.plan, schedulerState: Fields.schedulerState, timesteps: Fields.timesteps },
+  outputs: stepOutputs,
   components: { scheduler: Scheduler.Scheduler },
   run: Effect.fnUntraced(function* (inputs, { scheduler }) {
     const plan = yield* Effect.fromResult(scheduler.setTimesteps(request(inputs)))
     const schedulerState = yield* Effect.fromResult(scheduler.init(plan))
-    return { plan, schedulerState, timesteps: plan.timesteps }
+    return { plan, schedulerState, timesteps: plan.timesteps, guidanceSteps: plan.timesteps.length }
   })
 })
 
@@ -56,7 +33,7 @@ const withStrength = <const Name extends string>(name: Name, strength: number) =
   Block.make(name, {
     description: "Plans the denoising steps and leaves out the first of them, as far as the picture is to be kept",
     inputs: { ...stepFields, strength: Fields.strength(strength) },
-    outputs: { plan: Fields.plan, schedulerState: Fields.schedulerState, timesteps: Fields.timesteps },
+    outputs: stepOutputs,
     components: { scheduler: Scheduler.Scheduler },
     run: Effect.fnUntraced(function* ({ strength, ...inputs }, { scheduler }) {
       const plan = yield* Effect.fromResult(scheduler.setTimesteps(request(inputs)))
@@ -67,7 +44,8 @@ const withStrength = <const Name extends string>(name: Name, strength: number) =
         return yield* refuse(name, [{ field: "strength", actual: `${strength} with ${steps} steps`, expected }])
       }
       const schedulerState = yield* Effect.fromResult(scheduler.init(plan, begin))
-      return { plan, schedulerState, timesteps: plan.timesteps.slice(begin) }
+      const timesteps = plan.timesteps.slice(begin)
+      return { plan, schedulerState, timesteps, guidanceSteps: timesteps.length }
     })
   })
 
@@ -78,19 +56,6 @@ export const setImageTimesteps = withStrength("setImageTimesteps", 0.8)
 export const setInpaintTimesteps = withStrength("setInpaintTimesteps", 1)
 
 // ------------------------------------------------------------------ latents
-
-const latentShape = (
-  batchSize: number,
-  { height, width }: { readonly height: number; readonly width: number },
-  vae: VaeGeometry
-): ReadonlyArray<number> => [batchSize, vae.latentChannels, height / vae.scaleFactor, width / vae.scaleFactor]
-const latentFields = {
-  batchSize: Fields.batchSize,
-  height: Schema.Int,
-  width: Schema.Int,
-  rng: Fields.rng,
-  plan: Fields.plan
-}
 
 /** Noise to start from, scaled as the scheduler wants it. */
 export const prepareLatents = Block.make("prepareLatents", {

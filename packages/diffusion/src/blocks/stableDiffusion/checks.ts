@@ -11,12 +11,45 @@ import type * as Tensor from "@effect-blocks/ops/Tensor"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { ComponentMismatch } from "../../ComponentMismatch.ts"
-import { TextEncoder, Unet, VaeDecoder } from "../../Components.ts"
+import { TextEncoder, TextEncoder2, Unet, VaeDecoder } from "../../Components.ts"
 import * as Fields from "../../Fields.ts"
 import * as Guider from "../../Guider.ts"
 import { settle } from "../../internal/guidance.ts"
 import type { Problem } from "../../internal/refuse.ts"
 import { refuseAny } from "../../internal/refuse.ts"
+
+interface Mismatch {
+  readonly component: string
+  readonly actual: string
+  readonly expected: string
+}
+const refuseMismatch = (problems: ReadonlyArray<Mismatch | false>) => {
+  const found = problems.find((problem) => problem !== false)
+  return found === undefined ? Effect.succeed({}) : Effect.fail(new ComponentMismatch(found))
+}
+
+const unetFits = (unet: Unet["Service"], vae: VaeDecoder["Service"], xl: boolean): ReadonlyArray<Mismatch | false> => {
+  const component = "unet"
+  const channels = vae.latentChannels
+  return [
+    (unet.sizeConditioned === true) !== xl && {
+      component,
+      actual: xl ? "a model without size conditioning" : "a model with size conditioning",
+      expected: xl ? "one of the SDXL family" : "one of the Stable Diffusion 1 and 2 family"
+    },
+    unet.outChannels !== channels && {
+      component,
+      actual: `a model that gives ${unet.outChannels} channels`,
+      expected: `${channels}, which is what the VAE decodes`
+    },
+    unet.inChannels !== channels &&
+      unet.inChannels !== 2 * channels + 1 && {
+        component,
+        actual: `a model that takes ${unet.inChannels} channels`,
+        expected: `${channels}, or ${2 * channels + 1} to paint into pictures`
+      }
+  ]
+}
 
 /** Checks that the components belong together: what one gives, the next must take. */
 export const checkComponents = Block.make("checkComponents", {
@@ -24,29 +57,32 @@ export const checkComponents = Block.make("checkComponents", {
   inputs: {},
   outputs: {},
   components: { textEncoder: TextEncoder, unet: Unet, vae: VaeDecoder },
-  run: (_, { textEncoder, unet, vae }) => {
-    const channels = vae.latentChannels
-    const problems = [
+  run: (_, { textEncoder, unet, vae }) =>
+    refuseMismatch([
       textEncoder.width !== unet.crossAttentionDim && {
         component: "textEncoder",
         actual: `a model that gives ${textEncoder.width} channels`,
         expected: `${unet.crossAttentionDim}, which is what the UNet takes`
       },
-      unet.outChannels !== channels && {
-        component: "unet",
-        actual: `a model that gives ${unet.outChannels} channels`,
-        expected: `${channels}, which is what the VAE decodes`
+      ...unetFits(unet, vae, false)
+    ])
+})
+
+/** As `checkComponents`, for SDXL: the states of both text encoders go to the UNet side by side. */
+export const checkComponentsXL = Block.make("checkComponents", {
+  description: "Checks that the components fit each other",
+  inputs: {},
+  outputs: {},
+  components: { textEncoder: TextEncoder, textEncoder2: TextEncoder2, unet: Unet, vae: VaeDecoder },
+  run: (_, { textEncoder, textEncoder2, unet, vae }) =>
+    refuseMismatch([
+      textEncoder.width + textEncoder2.width !== unet.crossAttentionDim && {
+        component: "textEncoder2",
+        actual: `a model that gives ${textEncoder2.width} channels, and the first text encoder ${textEncoder.width}`,
+        expected: `${unet.crossAttentionDim} together, which is what the UNet takes`
       },
-      unet.inChannels !== channels &&
-        unet.inChannels !== 2 * channels + 1 && {
-          component: "unet",
-          actual: `a model that takes ${unet.inChannels} channels`,
-          expected: `${channels}, or ${2 * channels + 1} to paint into pictures`
-        }
-    ]
-    const found = problems.find((problem) => problem !== false)
-    return found === undefined ? Effect.succeed({}) : Effect.fail(new ComponentMismatch(found))
-  }
+      ...unetFits(unet, vae, true)
+    ])
 })
 
 /** Counts the pictures and starts their random generators: one for all, or one for each. */
@@ -54,12 +90,12 @@ export const checkInputs = Block.make("checkInputs", {
   description: "Counts the pictures and starts their random generators",
   inputs: {
     prompt: Fields.prompt,
-    negativePrompt: Fields.negativePrompt,
+    negativePrompt: Schema.optionalKey(Fields.Texts),
     numImagesPerPrompt: Fields.numImagesPerPrompt,
     seed: Fields.seed
   },
   outputs: { batchSize: Fields.batchSize, rng: Fields.rng },
-  run: ({ prompt, negativePrompt, numImagesPerPrompt, seed }) => {
+  run: ({ prompt, negativePrompt = "", numImagesPerPrompt, seed }) => {
     const prompts = typeof prompt === "string" ? 1 : prompt.length
     const batchSize = prompts * numImagesPerPrompt
     const seeds: ReadonlyArray<number | bigint> = typeof seed === "object" ? seed : [seed]

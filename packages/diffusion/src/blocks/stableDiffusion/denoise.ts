@@ -11,17 +11,9 @@ import { Unet } from "../../Components.ts"
 import * as Fields from "../../Fields.ts"
 import * as Guider from "../../Guider.ts"
 import { concatChannels, normals } from "../../internal/batch.ts"
-import { settle } from "../../internal/guidance.ts"
+import { guidanceFields, settle } from "../../internal/guidance.ts"
 import { blend } from "../../internal/latents.ts"
 import { Scheduler } from "../../Scheduler.ts"
-
-const guidanceFields = {
-  t: Schema.Finite,
-  i: Schema.Int,
-  timesteps: Fields.timesteps,
-  guidanceScale: Fields.guidanceScale,
-  guidanceRescale: Fields.guidanceRescale
-}
 
 /** The noisy latents as the model wants to see them at this step. */
 export const scaleModelInput = Block.make("scaleModelInput", {
@@ -48,11 +40,11 @@ export const predictNoise = Block.make("predictNoise", {
   outputs: { predictions: Fields.predictions },
   components: { unet: Unet, guider: Guider.Guider },
   run: Effect.fnUntraced(function* (
-    { modelInput, t, i, timesteps, promptEmbeds, negativePromptEmbeds, ...scales },
+    { modelInput, t, i, guidanceSteps, promptEmbeds, negativePromptEmbeds, ...scales },
     { unet, guider }
   ) {
     const guidance = yield* settle(guider, scales)
-    const wanted = guidance.predictions({ step: i, numInferenceSteps: timesteps.length, timestep: t })
+    const wanted = guidance.predictions({ step: i, numInferenceSteps: guidanceSteps, timestep: t })
     const output = yield* unet.predict({
       sample: Guider.gather(wanted, { cond: modelInput, uncond: modelInput }),
       timestep: t,
@@ -68,9 +60,9 @@ export const guide = Block.make("guide", {
   inputs: { ...guidanceFields, predictions: Fields.predictions, guiderState: Fields.guiderState },
   outputs: { noisePred: Fields.Latents, guiderState: Fields.guiderState },
   components: { guider: Guider.Guider },
-  run: Effect.fnUntraced(function* ({ predictions, guiderState, t, i, timesteps, ...scales }, { guider }) {
+  run: Effect.fnUntraced(function* ({ predictions, guiderState, t, i, guidanceSteps, ...scales }, { guider }) {
     const guidance = yield* settle(guider, scales)
-    const moment = { step: i, numInferenceSteps: timesteps.length, timestep: t }
+    const moment = { step: i, numInferenceSteps: guidanceSteps, timestep: t }
     const { prediction, state } = guidance.combine(guiderState, moment, predictions)
     return { noisePred: prediction, guiderState: state }
   })

@@ -13,10 +13,8 @@ import { Guider } from "../../Guider.ts"
 import { pick } from "../../internal/batch.ts"
 import { needsUncond, settle } from "../../internal/guidance.ts"
 import { samplePosterior } from "../../internal/latents.ts"
+import { encode, list, rowsOf } from "../../internal/prompts.ts"
 import { Tokenizer } from "../../Tokenizer.ts"
-
-const list = (texts: string | ReadonlyArray<string>): ReadonlyArray<string> =>
-  typeof texts === "string" ? [texts] : texts
 
 /**
  * Prompts to text states, one row for each picture. Every different text is encoded once, all of them in one call. Where
@@ -32,7 +30,8 @@ export const encodePrompt = Block.make("encodePrompt", {
     numImagesPerPrompt: Fields.numImagesPerPrompt,
     guidanceScale: Fields.guidanceScale,
     guidanceRescale: Fields.guidanceRescale,
-    timesteps: Fields.timesteps
+    timesteps: Fields.timesteps,
+    guidanceSteps: Fields.guidanceSteps
   },
   outputs: {
     promptEmbeds: Fields.promptEmbeds,
@@ -41,38 +40,23 @@ export const encodePrompt = Block.make("encodePrompt", {
   },
   components: { tokenizer: Tokenizer, textEncoder: TextEncoder, guider: Guider },
   run: Effect.fnUntraced(function* (
-    { prompt, negativePrompt, numImagesPerPrompt, timesteps, ...scales },
+    { prompt, negativePrompt, numImagesPerPrompt, timesteps, guidanceSteps, ...scales },
     { tokenizer, textEncoder, guider }
   ) {
     const guidance = yield* settle(guider, scales)
     const prompts = list(prompt)
-    const negatives = needsUncond(guidance, timesteps) ? list(negativePrompt) : []
-    const texts = [...new Set([...prompts, ...negatives])]
-    const { inputIds, truncated } = tokenizer.encode(texts)
-    for (const { index, removed } of truncated) {
-      yield* Effect.logWarning(
-        `the text encoder takes ${tokenizer.maxLength} tokens: of prompt '${ellipsis(texts[index]!)}' it does not see '${ellipsis(removed)}'`
-      )
-    }
-    const { lastHiddenState } = yield* textEncoder.encode(inputIds)
-    const rows = (of: ReadonlyArray<string>) =>
-      pick(
-        lastHiddenState,
-        prompts.flatMap((_, i) => {
-          const place = texts.indexOf(of[of.length === 1 ? 0 : i]!)
-          return Array.from({ length: numImagesPerPrompt }, () => place)
-        })
-      )
-    const promptEmbeds = rows(prompts)
+    const negatives = needsUncond(guidance, timesteps, guidanceSteps) ? list(negativePrompt) : []
+    const encoded = yield* encode(tokenizer, textEncoder, [...prompts, ...negatives])
+    const embed = (texts: ReadonlyArray<string>) =>
+      pick(encoded.lastHiddenState, rowsOf(encoded, texts, prompts.length, numImagesPerPrompt))
+    const promptEmbeds = embed(prompts)
     return {
       promptEmbeds,
-      negativePromptEmbeds: negatives.length === 0 ? promptEmbeds : rows(negatives),
-      truncatedPrompts: truncated.map(({ removed }) => removed)
+      negativePromptEmbeds: negatives.length === 0 ? promptEmbeds : embed(negatives),
+      truncatedPrompts: encoded.removed
     }
   })
 })
-
-const ellipsis = (text: string): string => (text.length > 60 ? `${text.slice(0, 57)}...` : text)
 
 /** The picture as the encoder sees it: `[batch, 3, height, width]`, -1..1, at the size of this run. */
 export const preprocessImage = Block.make("preprocessImage", {

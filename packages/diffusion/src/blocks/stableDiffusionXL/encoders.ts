@@ -1,0 +1,131 @@
+/**
+ * Two text encoders: diffusers' `encoders.py` of SDXL.
+ *
+ * @module
+ */
+import * as Block from "@effect-blocks/core/Block"
+import * as Tensor from "@effect-blocks/ops/Tensor"
+import * as Effect from "effect/Effect"
+import { ComponentMismatch } from "../../ComponentMismatch.ts"
+import { TextEncoder, TextEncoder2 } from "../../Components.ts"
+import * as Fields from "../../Fields.ts"
+import { ForceZerosForEmptyPrompt } from "../../ForceZerosForEmptyPrompt.ts"
+import { Guider } from "../../Guider.ts"
+import { pick } from "../../internal/batch.ts"
+import { needsUncond, settle } from "../../internal/guidance.ts"
+import type { Encoded } from "../../internal/prompts.ts"
+import { encode, list, rowsOf } from "../../internal/prompts.ts"
+import { Tokenizer, Tokenizer2 } from "../../Tokenizer.ts"
+
+/** the states before the last layer, or further back */
+const layer = (component: string, { hiddenStates }: Encoded, skip: number) => {
+  const states = hiddenStates.at(-(skip + 2))
+  return states === undefined
+    ? Effect.fail(
+        new ComponentMismatch({
+          component,
+          actual: `a graph with ${hiddenStates.length} outputs 'hidden_states.N'`,
+          expected: `at least ${skip + 2}, one for each layer that is skipped`
+        })
+      )
+    : Effect.succeed(states)
+}
+const zeros = (tensor: Tensor.Tensor<"float32">) => Tensor.zeros("float32", tensor.shape)
+
+/**
+ * Prompts to text states, one row for each picture: the next to last layers of both text encoders side by side, and the
+ * pooled states of the second. A negative prompt that is not given counts as zeros, or as an empty text where the
+ * repository says so.
+ */
+export const encodePromptXL = Block.make("encodePrompt", {
+  description: "Turns the prompts into text states, with both text encoders",
+  inputs: {
+    prompt: Fields.prompt,
+    prompt2: Fields.prompt2,
+    negativePrompt: Fields.negativePromptXL,
+    negativePrompt2: Fields.negativePrompt2,
+    clipSkip: Fields.clipSkip,
+    numImagesPerPrompt: Fields.numImagesPerPrompt,
+    guidanceScale: Fields.guidanceScale,
+    guidanceRescale: Fields.guidanceRescale,
+    timesteps: Fields.timesteps,
+    guidanceSteps: Fields.guidanceSteps
+  },
+  outputs: {
+    promptEmbeds: Fields.promptEmbeds,
+    negativePromptEmbeds: Fields.negativePromptEmbeds,
+    pooledPromptEmbeds: Fields.pooledPromptEmbeds,
+    negativePooledPromptEmbeds: Fields.negativePooledPromptEmbeds,
+    truncatedPrompts: Fields.truncatedPrompts
+  },
+  components: {
+    tokenizer: Tokenizer,
+    tokenizer2: Tokenizer2,
+    textEncoder: TextEncoder,
+    textEncoder2: TextEncoder2,
+    guider: Guider,
+    forceZeros: ForceZerosForEmptyPrompt
+  },
+  run: Effect.fnUntraced(function* (
+    {
+      clipSkip,
+      guidanceSteps,
+      negativePrompt,
+      negativePrompt2,
+      numImagesPerPrompt,
+      prompt,
+      prompt2,
+      timesteps,
+      ...scales
+    },
+    { forceZeros, guider, textEncoder, textEncoder2, tokenizer, tokenizer2 }
+  ) {
+    const guidance = yield* settle(guider, scales)
+    const prompts = list(prompt)
+    const needed = needsUncond(guidance, timesteps, guidanceSteps)
+    const empty = negativePrompt === undefined && forceZeros
+    const negatives = needed && !empty ? list(negativePrompt ?? "") : []
+    const seconds = {
+      prompts: list(prompt2 ?? prompt),
+      negatives: negatives.length === 0 ? [] : list(negativePrompt2 ?? negativePrompt ?? "")
+    }
+    const first = yield* encode(tokenizer, textEncoder, [...prompts, ...negatives])
+    const second = yield* encode(tokenizer2, textEncoder2, [...seconds.prompts, ...seconds.negatives])
+    const pooled = second.pooled
+    if (pooled === undefined) {
+      return yield* new ComponentMismatch({
+        component: "textEncoder2",
+        actual: "a graph without the output 'text_embeds'",
+        expected: "a CLIPTextModelWithProjection"
+      })
+    }
+    const embed = Effect.fnUntraced(function* (
+      texts: ReadonlyArray<string>,
+      texts2: ReadonlyArray<string>,
+      skip: number
+    ) {
+      const rows = rowsOf(first, texts, prompts.length, numImagesPerPrompt)
+      const rows2 = rowsOf(second, texts2, prompts.length, numImagesPerPrompt)
+      // diffusers repeats pooled states as a whole: with several pictures of several prompts they come as a, b, a, b where
+      // the text states come as a, a, b, b
+      const pooledRows = rows2.map((_, i) => rows2[(i % prompts.length) * numImagesPerPrompt]!)
+      const [states, states2] = [yield* layer("textEncoder", first, skip), yield* layer("textEncoder2", second, skip)]
+      return { embeds: Tensor.concat([pick(states, rows), pick(states2, rows2)], 2), pooled: pick(pooled, pooledRows) }
+    })
+    const positive = yield* embed(prompts, seconds.prompts, clipSkip)
+    // as in diffusers, negative prompts skip no further layer
+    const negative =
+      negatives.length > 0
+        ? yield* embed(negatives, seconds.negatives, 0)
+        : needed
+          ? { embeds: zeros(positive.embeds), pooled: zeros(positive.pooled) }
+          : positive
+    return {
+      promptEmbeds: positive.embeds,
+      negativePromptEmbeds: negative.embeds,
+      pooledPromptEmbeds: positive.pooled,
+      negativePooledPromptEmbeds: negative.pooled,
+      truncatedPrompts: [...new Set([...first.removed, ...second.removed])]
+    }
+  })
+})
