@@ -24,11 +24,31 @@ import type { LoadOptions } from "./OnnxRuntime.ts"
 
 /** What a store did, and why. `used` is what is loaded afterwards, in bytes. */
 export type Decision =
-  | { readonly _tag: "load"; readonly model: string; readonly bytes: number; readonly used: number; readonly milliseconds: number }
-  | { readonly _tag: "evict"; readonly model: string; readonly bytes: number; readonly used: number; readonly for: string; readonly idleMilliseconds: number }
-  | { readonly _tag: "overcommit"; readonly model: string; readonly bytes: number; readonly used: number; readonly budget: number }
+  | {
+      readonly _tag: "load"
+      readonly model: string
+      readonly bytes: number
+      readonly used: number
+      readonly milliseconds: number
+    }
+  | {
+      readonly _tag: "evict"
+      readonly model: string
+      readonly bytes: number
+      readonly used: number
+      readonly for: string
+      readonly idleMilliseconds: number
+    }
+  | {
+      readonly _tag: "overcommit"
+      readonly model: string
+      readonly bytes: number
+      readonly used: number
+      readonly budget: number
+    }
   | { readonly _tag: "failed"; readonly model: string; readonly reason: string }
 
+/** What is loaded now. */
 export interface Status {
   readonly used: number
   readonly budget: number
@@ -41,18 +61,42 @@ export interface Status {
   }>
 }
 
-export class ModelStore extends Context.Service<ModelStore, {
-  /** The model in that file, held until the scope ends. */
-  readonly get: (path: string) => Effect.Effect<Model.Model, LoadError, Scope.Scope>
-  /** Loads models side by side and lets them stay, as far as the budget goes. */
-  readonly preload: (paths: Iterable<string>) => Effect.Effect<void, LoadError>
-  /** Releases a model that nobody holds; false when it is held or not loaded. */
-  readonly evict: (path: string) => Effect.Effect<boolean>
-  /** The last thousand decisions, oldest first. */
-  readonly decisions: Effect.Effect<ReadonlyArray<Decision>>
-  readonly status: Effect.Effect<Status>
-}>()("effect-blocks/ops/ModelStore") {}
+/**
+ * The service. `get` holds a model until the scope ends; `ModelStore.model` is what components usually keep.
+ *
+ * ```ts
+ * import { ModelStore, OnnxRuntime } from "@effect-blocks/ops"
+ * import * as Effect from "effect/Effect"
+ * import * as Layer from "effect/Layer"
+ * import assert from "node:assert"
+ *
+ * const program = Effect.gen(function*() {
+ *   const store = yield* ModelStore.ModelStore
+ *   const error = yield* Effect.flip(store.preload(["missing.onnx"]))
+ *   assert.match(error.message, /missing.onnx \(not-found\): no such file/)
+ *   const [decision] = yield* store.decisions
+ *   assert.equal(decision?._tag, "failed")
+ * })
+ * const layer = ModelStore.layer({ budget: 2e9 }).pipe(Layer.provide(OnnxRuntime.layerWorkers()))
+ * await Effect.runPromise(Effect.provide(program, layer))
+ * ```
+ */
+export class ModelStore extends Context.Service<
+  ModelStore,
+  {
+    /** The model in that file, held until the scope ends. */
+    readonly get: (path: string) => Effect.Effect<Model.Model, LoadError, Scope.Scope>
+    /** Loads models side by side and lets them stay, as far as the budget goes. */
+    readonly preload: (paths: Iterable<string>) => Effect.Effect<void, LoadError>
+    /** Releases a model that nobody holds; false when it is held or not loaded. */
+    readonly evict: (path: string) => Effect.Effect<boolean>
+    /** The last thousand decisions, oldest first. */
+    readonly decisions: Effect.Effect<ReadonlyArray<Decision>>
+    readonly status: Effect.Effect<Status>
+  }
+>()("effect-blocks/ops/ModelStore") {}
 
+/** How a store is made. */
 export interface Options {
   /** bytes of models to keep loaded */
   readonly budget: number
@@ -64,6 +108,18 @@ export interface Options {
   readonly sizeOf?: ((path: string) => Effect.Effect<number>) | undefined
 }
 
+/**
+ * A store over any `OnnxRuntime`.
+ *
+ * ```ts
+ * import { ModelStore, OnnxRuntime } from "@effect-blocks/ops"
+ * import * as Layer from "effect/Layer"
+ *
+ * const models = ModelStore.layer({ budget: 4e9, preload: ["unet/model.onnx"] }).pipe(
+ *   Layer.provideMerge(OnnxRuntime.layerAuto())
+ * )
+ * ```
+ */
 export const layer = (options: Options): Layer.Layer<ModelStore, never, OnnxRuntime> =>
   Layer.effect(
     ModelStore,
@@ -73,7 +129,8 @@ export const layer = (options: Options): Layer.Layer<ModelStore, never, OnnxRunt
         preload: options.preload ?? [],
         sizeOf: options.sizeOf ?? ((path) => Effect.promise(() => modelBytes(path))),
         load: (path) => runtime.load(path, options.load)
-      }))
+      })
+    )
   )
 
 /** A model in the store as a plain value: every run holds it only while it runs, so it may be evicted in between. */
@@ -82,6 +139,26 @@ export interface StoredModel {
   readonly run: (feeds: Model.Feeds, options?: Model.RunOptions) => Effect.Effect<Model.Results, LoadError | RunError>
 }
 
+/**
+ * A file in the store as a value with a `run`: it is loaded at the first run, and held only while one is on.
+ *
+ * ```ts
+ * import { ModelStore, OnnxRuntime, Tensor } from "@effect-blocks/ops"
+ * import * as Effect from "effect/Effect"
+ * import * as Layer from "effect/Layer"
+ * import assert from "node:assert"
+ *
+ * const x = { x: Tensor.float32("n") }
+ * const echo = OnnxRuntime.fake({ inputs: x, outputs: x, run: (feeds) => feeds })
+ * const layer = ModelStore.layer({ budget: 1e9 }).pipe(Layer.provide(OnnxRuntime.layerFake(() => echo)))
+ * const program = Effect.gen(function*() {
+ *   const model = yield* ModelStore.model("echo.onnx")
+ *   const results = yield* model.run({ x: Tensor.make("float32", [1], Float32Array.of(7)) })
+ *   return results.x!.data[0]
+ * })
+ * assert.equal(await Effect.runPromise(Effect.provide(program, layer)), 7)
+ * ```
+ */
 export const model = (path: string): Effect.Effect<StoredModel, never, ModelStore> =>
   ModelStore.useSync((store): StoredModel => ({
     path,
@@ -94,6 +171,27 @@ export interface TypedStoredModel<I extends Model.Contract.Fields, O extends Mod
   readonly run: (feeds: Model.Contract.Values<I>) => Effect.Effect<Model.Contract.Values<O>, LoadError | RunError>
 }
 
+/**
+ * `ModelStore.model` with Schemas on its inputs and outputs. The file is checked against them whenever it is loaded; one that
+ * does not fit fails the run with a `ModelLoadError` (reason `contract`).
+ *
+ * ```ts
+ * import { ModelStore, OnnxRuntime, Tensor } from "@effect-blocks/ops"
+ * import * as Effect from "effect/Effect"
+ * import * as Layer from "effect/Layer"
+ * import assert from "node:assert"
+ *
+ * const x = { x: Tensor.float32("n") }
+ * const echo = OnnxRuntime.fake({ inputs: x, outputs: x, run: (feeds) => feeds })
+ * const layer = ModelStore.layer({ budget: 1e9 }).pipe(Layer.provide(OnnxRuntime.layerFake(() => echo)))
+ * const program = Effect.gen(function*() {
+ *   const model = yield* ModelStore.typed("echo.onnx", { inputs: x, outputs: x })
+ *   const results = yield* model.run({ x: Tensor.make("float32", [1], Float32Array.of(7)) })
+ *   return results.x.data[0]
+ * })
+ * assert.equal(await Effect.runPromise(Effect.provide(program, layer)), 7)
+ * ```
+ */
 export const typed = <const I extends Model.Contract.Fields, const O extends Model.Contract.Fields>(
   path: string,
   contract: Model.Contract<I, O>

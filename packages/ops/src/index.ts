@@ -1,3 +1,4 @@
+/** The modules of the package, as namespaces. */
 export * as Image from "./Image.ts"
 export * as ImageProcessor from "./ImageProcessor.ts"
 export * as Model from "./Model.ts"
