@@ -1,0 +1,283 @@
+import * as Scheduler from "@effect-blocks/diffusion/Scheduler"
+import * as Euler from "@effect-blocks/diffusion/schedulers/Euler"
+import * as Rng from "@effect-blocks/ops/Rng"
+import * as Tensor from "@effect-blocks/ops/Tensor"
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+
+const make = (config: Scheduler.Config) => Result.getOrThrow(Scheduler.fromConfig(config))
+
+const failure = <A>(result: Result.Result<A, Scheduler.SchedulerError>): Scheduler.SchedulerError =>
+  Result.getOrThrow(Result.flip(result))
+
+const refused = (
+  result: Result.Result<unknown, Scheduler.SchedulerError>,
+  reason: Scheduler.SchedulerError["reason"],
+  message: RegExp
+) => {
+  const error = failure(result)
+  assert.strictEqual(error.reason, reason)
+  assert.match(error.message, message)
+}
+
+/** A request that every class accepts, with what dynamic shifting and Runge-Kutta need left aside. */
+const classes = Scheduler.classNames.map((className) => ({ className, scheduler: make({ _class_name: className }) }))
+
+describe("Scheduler.fromConfig", () => {
+  it("refuses an unknown class and names those it knows", () => {
+    refused(Scheduler.fromConfig({ _class_name: "FancyScheduler" }), "UnknownClass", /FancyScheduler.*DDIMScheduler/)
+    refused(Scheduler.fromConfig({}), "UnknownClass", /no _class_name/)
+    refused(Scheduler.fromConfig({ _class_name: 7 }), "UnknownClass", /there is no scheduler 7/)
+  })
+
+  it("refuses an option that no class has, with a suggestion", () => {
+    const error = failure(Scheduler.fromConfig({ _class_name: Euler.className, use_karas_sigmas: true }))
+    assert.strictEqual(error.reason, "UnknownOption")
+    assert.strictEqual(error.option, "use_karas_sigmas")
+    assert.match(error.message, /did you mean use_karras_sigmas/)
+  })
+
+  it("keeps options of other classes, as files from the hub carry them", () => {
+    const sdxl = make({ _class_name: Euler.className, _diffusers_version: "0.19.0", skip_prk_steps: true })
+    assert.strictEqual(sdxl.config["skip_prk_steps"], true)
+    const switched = Result.getOrThrow(Scheduler.reconfigure(sdxl, { _class_name: "PNDMScheduler" }))
+    assert.strictEqual(Result.getOrThrow(switched.setTimesteps({ steps: 2 })).settings["rungeKuttaCalls"], 0)
+  })
+
+  it("refuses values of the wrong type or out of range, naming the option", () => {
+    const cases: ReadonlyArray<readonly [Scheduler.Config, string]> = [
+      [{ timestep_spacing: "sideways" }, "timestep_spacing"],
+      [{ num_train_timesteps: "1000" }, "num_train_timesteps"],
+      [{ num_train_timesteps: 0 }, "num_train_timesteps"],
+      [{ num_train_timesteps: 10.5 }, "num_train_timesteps"],
+      [{ beta_start: -1 }, "beta_start"],
+      [{ trained_betas: ["a"] }, "trained_betas"],
+      [{ sigma_max: Infinity }, "sigma_max"]
+    ]
+    for (const [options, option] of cases) {
+      const error = failure(Scheduler.fromConfig({ _class_name: Euler.className, ...options }))
+      assert.strictEqual(error.reason, "InvalidOption")
+      assert.strictEqual(error.option, option)
+      assert.match(error.message, new RegExp(`^${Euler.className}: option ${option}: `))
+    }
+  })
+
+  it("refuses options that contradict each other", () => {
+    const cases: ReadonlyArray<readonly [string, Scheduler.Config, string]> = [
+      [Euler.className, { use_karras_sigmas: true, use_beta_sigmas: true }, "use_beta_sigmas"],
+      ["DPMSolverMultistepScheduler", { algorithm_type: "dpmsolver" }, "final_sigmas_type"],
+      [
+        "DPMSolverMultistepScheduler",
+        { algorithm_type: "dpmsolver", final_sigmas_type: "sigma_min", prediction_type: "flow_prediction" },
+        "prediction_type"
+      ],
+      [
+        "DPMSolverMultistepScheduler",
+        { algorithm_type: "sde-dpmsolver", final_sigmas_type: "sigma_min", solver_order: 3 },
+        "solver_order"
+      ],
+      ["UniPCMultistepScheduler", { shift_terminal: 0.1 }, "shift_terminal"],
+      ["UniPCMultistepScheduler", { predict_x0: false, prediction_type: "flow_prediction" }, "prediction_type"],
+      [
+        "SASolverScheduler",
+        { algorithm_type: "noise_prediction", prediction_type: "flow_prediction" },
+        "prediction_type"
+      ],
+      ["FlowMatchLCMScheduler", { scale_factors: [2], upscale_mode: "trilinear" }, "upscale_mode"]
+    ]
+    for (const [_class_name, options, option] of cases) {
+      const error = failure(Scheduler.fromConfig({ _class_name, ...options }))
+      assert.strictEqual(error.reason, "UnsupportedOption", `${_class_name} ${option}`)
+      assert.strictEqual(error.option, option)
+    }
+  })
+
+  it("gives a configuration that makes the same scheduler again", () => {
+    for (const { scheduler } of classes) {
+      const again = make(JSON.parse(JSON.stringify(scheduler.config)))
+      assert.deepStrictEqual(again.config, scheduler.config)
+    }
+  })
+})
+
+describe("Scheduler.parseConfig", () => {
+  it("reads the numbers that Python writes and JSON lacks", () => {
+    const text = `{"_class_name": "DPMSolverMultistepScheduler", "lambda_min_clipped": -Infinity, "note_NaN": "NaN, Infinity"}`
+    const config = Result.getOrThrow(Scheduler.parseConfig(text))
+    assert.deepStrictEqual(config, {
+      _class_name: "DPMSolverMultistepScheduler",
+      lambda_min_clipped: "-Infinity",
+      note_NaN: "NaN, Infinity"
+    })
+  })
+
+  it("refuses what is no object", () => {
+    refused(Scheduler.parseConfig("[1]"), "InvalidOption", /expected an object/)
+    refused(Scheduler.parseConfig("{"), "InvalidOption", /scheduler configuration: SyntaxError/)
+  })
+})
+
+describe("setTimesteps", () => {
+  it("refuses counts of steps that cannot be, in every class", () => {
+    for (const { className, scheduler } of classes)
+      for (const steps of [0, -1, 2.5, NaN, Infinity, 1_000_000])
+        refused(scheduler.setTimesteps({ steps }), "InvalidRequest", new RegExp(`^${className}: steps must be a whole`))
+  })
+
+  it("refuses more steps than training timesteps", () => {
+    for (const { scheduler } of classes) {
+      const training = Number(scheduler.config["num_train_timesteps"])
+      refused(scheduler.setTimesteps({ steps: training + 1 }), "InvalidRequest", new RegExp(`from 1 to ${training}`))
+    }
+  })
+
+  it("refuses an empty request and settings of other classes, in every class", () => {
+    for (const { scheduler } of classes) {
+      refused(scheduler.setTimesteps({}), "InvalidRequest", /setTimesteps needs steps/)
+      const foreign = { eta: 0.5, sChurn: 1, order: 2, mu: 1, strength: 0.5 }
+      const unknown = Object.entries(foreign).filter(([key, value]) =>
+        Result.isFailure(scheduler.setTimesteps({ steps: 4, [key]: value }))
+      )
+      assert.isAtLeast(unknown.length, 3)
+    }
+    refused(
+      make({ _class_name: "EulerDiscreteScheduler" }).setTimesteps({ steps: 4, eta: 1 }),
+      "InvalidRequest",
+      /takes no eta/
+    )
+  })
+
+  it("refuses schedules that do not fall, are empty or hold what is no number", () => {
+    let asked = 0
+    for (const { scheduler } of classes)
+      for (const name of ["timesteps", "sigmas"] as const) {
+        if (
+          /takes no/.test(
+            Result.match(scheduler.setTimesteps({ [name]: [1] }), { onFailure: String, onSuccess: String })
+          )
+        )
+          continue
+        asked++
+        for (const values of [[], [10, 20], [20, 20], [5, NaN], [Infinity, 1], [3, -1]])
+          refused(
+            scheduler.setTimesteps({ [name]: values }),
+            "InvalidRequest",
+            new RegExp(`${name} (is empty|must be finite)`)
+          )
+      }
+    assert.isAtLeast(asked, 10)
+  })
+
+  it("refuses timesteps beyond training and two schedules at once", () => {
+    for (const className of ["DDPMScheduler", "LCMScheduler", "TCDScheduler"]) {
+      const scheduler = make({ _class_name: className })
+      refused(scheduler.setTimesteps({ timesteps: [1000, 5] }), "InvalidRequest", /below num_train_timesteps/)
+      refused(scheduler.setTimesteps({ timesteps: [9, 5], steps: 2 }), "InvalidRequest", /only one of steps/)
+    }
+  })
+
+  it("refuses settings out of range, naming them", () => {
+    const ddim = make({ _class_name: "DDIMScheduler" })
+    for (const eta of [-0.1, 1.1, NaN]) refused(ddim.setTimesteps({ steps: 4, eta }), "InvalidRequest", /eta must be/)
+    const euler = make({ _class_name: "EulerDiscreteScheduler" })
+    refused(euler.setTimesteps({ steps: 4, sChurn: -1 }), "InvalidRequest", /sChurn must be/)
+    const lms = make({ _class_name: "LMSDiscreteScheduler" })
+    refused(lms.setTimesteps({ steps: 4, order: 0 }), "InvalidRequest", /order must be/)
+    const lcm = make({ _class_name: "LCMScheduler" })
+    for (const strength of [0, 1.5])
+      refused(lcm.setTimesteps({ steps: 1, strength }), "InvalidRequest", /strength must be/)
+    refused(lcm.setTimesteps({ steps: 60 }), "InvalidRequest", /originalInferenceSteps/)
+  })
+
+  it("says what goes together", () => {
+    const dynamic = make({ _class_name: "FlowMatchEulerDiscreteScheduler", use_dynamic_shifting: true })
+    refused(dynamic.setTimesteps({ steps: 4 }), "InvalidRequest", /needs mu/)
+    const dpm = make({ _class_name: "DPMSolverMultistepScheduler" })
+    refused(dpm.setTimesteps({ steps: 4, mu: 1 }), "InvalidRequest", /mu goes with use_dynamic_shifting/)
+    refused(make({ _class_name: "PNDMScheduler" }).setTimesteps({ steps: 3 }), "InvalidRequest", /at least 4/)
+  })
+})
+
+describe("init and step", () => {
+  it("refuses a begin index outside the plan", () => {
+    for (const { scheduler } of classes) {
+      const plan = Result.getOrThrow(scheduler.setTimesteps({ steps: 5 }))
+      for (const begin of [-1, 0.5, plan.timesteps.length + 1])
+        refused(scheduler.init(plan, begin), "InvalidRequest", /begin index/)
+    }
+  })
+
+  it("refuses a run whose equations are singular", () => {
+    const unipc = make({ _class_name: "UniPCMultistepScheduler", solver_order: 3, lower_order_final: false })
+    const plan = Result.getOrThrow(unipc.setTimesteps({ steps: 5 }))
+    refused(unipc.init(plan), "Unsolvable", /model call 4 is singular/)
+  })
+
+  it("dies of a run that is over and of noise that does not fit", () => {
+    const zero = Tensor.zeros("float32", [1, 4, 2, 2])
+    const ddim = make({ _class_name: "DDIMScheduler" })
+    const plan = Result.getOrThrow(ddim.setTimesteps({ steps: 2 }))
+    const over = Result.getOrThrow(ddim.init(plan, 2))
+    const begun = Result.getOrThrow(ddim.init(plan))
+    assert.throws(() => ddim.step(plan, over, { modelOutput: zero, sample: zero }), /is over/)
+    assert.throws(() => ddim.step(plan, begun, { modelOutput: zero, sample: zero, noise: zero }), /takes no noise/)
+    const euler = make({ _class_name: "EulerAncestralDiscreteScheduler" })
+    const noisy = Result.getOrThrow(euler.setTimesteps({ steps: 2 }))
+    const state = Result.getOrThrow(euler.init(noisy))
+    assert.throws(() => euler.step(noisy, state, { modelOutput: zero, sample: zero }), /takes a noise/)
+  })
+})
+
+describe("addNoise", () => {
+  const [original, rng] = Rng.normal(Rng.make(1), [2, 4, 4, 4])
+  const [noise] = Rng.normal(rng, [2, 4, 4, 4])
+
+  it("takes one level for all or one for each batch item", () => {
+    for (const { className, scheduler } of classes) {
+      const plan = Result.getOrThrow(scheduler.setTimesteps({ steps: 5 }))
+      const one = Result.getOrThrow(scheduler.addNoise(plan, original, noise, { index: 1 }))
+      const each = Result.getOrThrow(scheduler.addNoise(plan, original, noise, [{ index: 1 }, { index: 3 }]))
+      assert.deepStrictEqual(each.data.slice(0, 64), one.data.slice(0, 64), className)
+      assert.notDeepEqual(each.data.slice(64), one.data.slice(64), className)
+    }
+  })
+
+  it("refuses levels that are not there and sizes that differ", () => {
+    const euler = make({ _class_name: "EulerDiscreteScheduler" })
+    const plan = Result.getOrThrow(euler.setTimesteps({ steps: 5 }))
+    refused(euler.addNoise(plan, original, noise, { index: 5 }), "InvalidRequest", /index 5 is outside/)
+    refused(euler.addNoise(plan, original, noise, { timestep: 1 }), "InvalidRequest", /timestep 1 is not in the plan/)
+    const small = Tensor.zeros("float32", [1, 4, 4, 4])
+    refused(euler.addNoise(plan, original, small, { index: 1 }), "InvalidRequest", /differ in size/)
+    const levels = [{ index: 1 }, { index: 1 }, { index: 1 }]
+    refused(euler.addNoise(plan, original, noise, levels), "InvalidRequest", /3 levels for 2 batch items/)
+    const ddpm = make({ _class_name: "DDPMScheduler" })
+    const whole = Result.getOrThrow(ddpm.setTimesteps({ steps: 5 }))
+    refused(ddpm.addNoise(whole, original, noise, { timestep: 1000 }), "InvalidRequest", /not a training timestep/)
+  })
+})
+
+describe("Scheduler", () => {
+  it.effect("is a service whose layer fails with what is wrong", () =>
+    Effect.gen(function* () {
+      const name = Effect.map(Scheduler.Scheduler, ({ className }) => className)
+      const layer = Scheduler.layer({ _class_name: "DDIMScheduler" })
+      assert.strictEqual(yield* Effect.provide(name, layer), "DDIMScheduler")
+      const made = Scheduler.Scheduler.layerOf(make({ _class_name: "LCMScheduler" }))
+      assert.strictEqual(yield* Effect.provide(name, made), "LCMScheduler")
+      const error = yield* Effect.flip(Effect.provide(name, Scheduler.layer({ _class_name: "Nothing" })))
+      assert.strictEqual(error._tag, "SchedulerError")
+    })
+  )
+
+  it("has plans that survive JSON, infinities included", () => {
+    const codec = Schema.toCodecJson(Scheduler.Plan)
+    for (const { scheduler } of classes) {
+      const plan = Result.getOrThrow(scheduler.setTimesteps({ steps: 5 }))
+      const text = JSON.stringify(Schema.encodeSync(codec)(plan))
+      assert.deepStrictEqual(Schema.decodeUnknownSync(codec)(JSON.parse(text)), plan)
+    }
+  })
+})
