@@ -77,7 +77,7 @@ export const Options = Schema.Struct({
  *
  * const karras = Result.getOrThrow(DpmSolverMultistep.fromConfig({ use_karras_sigmas: true }))
  * const plan = Result.getOrThrow(karras.setTimesteps({ steps: 3 }))
- * assert.deepStrictEqual(plan.timesteps, [999, 401, 0])
+ * assert.deepStrictEqual(plan.timesteps, [999, 593, 0])
  * ```
  */
 export const fromConfig = define(

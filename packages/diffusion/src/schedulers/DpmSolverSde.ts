@@ -1,7 +1,7 @@
 /**
  * DPM-Solver++ as a second-order SDE solver with two model calls a step (k-diffusion's `sample_dpmpp_sde`; Lu et al., arXiv
- * 2211.01095). Noise is asked for as independent normals: a Brownian path that does not depend on the number of steps is
- * the caller's to draw (see `noiseIntervals`).
+ * 2211.01095). diffusers draws its noise from a Brownian path, so that it does not depend on the number of steps: the plan's
+ * tables `noiseFrom` and `noiseTo` have the interval of each call, for `Brownian.noise`; independent normals do too.
  *
  * The class `DPMSolverSDEScheduler` of diffusers.
  */
@@ -44,6 +44,9 @@ export const Options = Schema.Struct({
 const timeOf = (sigma: number): number => -log(sigma)
 const sigmaOf = (time: number): number => exp(-time)
 const between = (from: number, to: number): number => f(from + f(f(to - from) * 0.5))
+
+/** The level in the middle of two, in time; zero where the second is. */
+const halfway = (from: number, to: number): number => (to === 0 ? 0 : sigmaOf(between(timeOf(from), timeOf(to))))
 
 /**
  * A DPM-Solver++ SDE scheduler. `setTimesteps` takes `steps` and `sNoise` (the noise's scale, default 1).
@@ -90,6 +93,11 @@ export const fromConfig = define(
           numInferenceSteps: levels.sigmas.length,
           initNoiseSigma: initialSigma(options.timestep_spacing, sigmas),
           noise: timesteps.map((_, i) => i + 1 < timesteps.length),
+          // the first call of a step goes to the level halfway, the second all the way from where the first began
+          tables: {
+            noiseFrom: timesteps.map((_, i) => sigmas[i - (i % 2)]!),
+            noiseTo: timesteps.map((_, i) => (i % 2 === 1 ? sigmas[i]! : halfway(sigmas[i]!, sigmas[i + 1]!)))
+          },
           settings: { sNoise }
         })
       },
