@@ -285,7 +285,7 @@ export const decode = (block: Any, input: unknown): Effect.Effect<Snapshot, Snap
  *   const bytes = yield* Snapshot.toBytes(copy, yield* Snapshot.start(copy, { a: new Float32Array([1, -0, NaN]) }))
  *   return yield* Snapshot.resume(copy, yield* Snapshot.fromBytes(copy, bytes))
  * })
- * assert.deepEqual(Effect.runSync(program).b, new Float32Array([1, -0, NaN]))
+ * assert.deepStrictEqual(Effect.runSync(program).b, new Float32Array([1, -0, NaN]))
  * ```
  */
 export const toBytes = (
