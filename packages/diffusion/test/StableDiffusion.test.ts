@@ -1,6 +1,7 @@
 import * as Block from "@effect-blocks/core/Block"
 import * as Errors from "@effect-blocks/core/Errors"
 import * as Pipeline from "@effect-blocks/core/Pipeline"
+import * as Guider from "@effect-blocks/diffusion/Guider"
 import * as Fields from "@effect-blocks/diffusion/Fields"
 import * as StableDiffusion from "@effect-blocks/diffusion/pipelines/StableDiffusion"
 import {
@@ -17,6 +18,7 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as fakes from "./support/fakes.ts"
 
@@ -415,6 +417,25 @@ describe("bad input", () => {
       })
     )
   }
+
+  it.effect("a guider that wants another model is refused before any model runs", () =>
+    Effect.gen(function* () {
+      const { calls, layer } = fakes.make()
+      const own = Result.getOrThrow(Guider.fromConfig({ _class_name: "ClassifierFreeGuidance" }))
+      const guider = Guider.Guider.layerOf({
+        ...own,
+        className: "Mine",
+        predictions: () => [{ name: "predCondSkip", takes: "cond", model: "perturbed" }]
+      })
+      const error = yield* Effect.flip(text2image.run(base).pipe(Effect.provide(guider), Effect.provide(layer)))
+      assert.strictEqual(error._tag === "GuiderError" && error.reason, "NeedsPerturbedModel")
+      const unsettled = yield* Effect.flip(
+        text2image.run({ ...base, guidanceScale: 3 }).pipe(Effect.provide(guider), Effect.provide(layer))
+      )
+      assert.strictEqual(unsettled._tag === "GuiderError" && unsettled.reason, "UnknownClass")
+      assert.deepStrictEqual(calls, [])
+    })
+  )
 
   it.effect("a schedule that the scheduler does not take is refused before any model runs", () =>
     Effect.gen(function* () {

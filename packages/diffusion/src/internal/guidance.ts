@@ -45,12 +45,17 @@ export const settle = (
   return Effect.fromResult(result)
 }
 
+/** what the guider asks for in all steps together */
+export const predictionsOf = (
+  guider: Guider.Shape,
+  timesteps: ReadonlyArray<number>,
+  numInferenceSteps: number
+): ReadonlyArray<Guider.Prediction> =>
+  timesteps.flatMap((timestep, step) => guider.predictions({ step, numInferenceSteps, timestep }))
+
 /** whether any step asks for the unconditional prediction */
 export const needsUncond = (
   guider: Guider.Shape,
   timesteps: ReadonlyArray<number>,
   numInferenceSteps: number
-): boolean =>
-  timesteps.some((timestep, step) =>
-    guider.predictions({ step, numInferenceSteps, timestep }).some((prediction) => prediction.takes === "uncond")
-  )
+): boolean => predictionsOf(guider, timesteps, numInferenceSteps).some(({ takes }) => takes === "uncond")

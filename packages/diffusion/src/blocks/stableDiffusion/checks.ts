@@ -14,9 +14,10 @@ import { ComponentMismatch } from "../../ComponentMismatch.ts"
 import { TextEncoder, TextEncoder2, Unet, VaeDecoder } from "../../Components.ts"
 import * as Fields from "../../Fields.ts"
 import * as Guider from "../../Guider.ts"
-import { settle } from "../../internal/guidance.ts"
+import { predictionsOf, settle } from "../../internal/guidance.ts"
 import type { Problem } from "../../internal/refuse.ts"
 import { refuseAny } from "../../internal/refuse.ts"
+import { latentShape } from "../../internal/runs.ts"
 
 interface Mismatch {
   readonly component: string
@@ -120,15 +121,6 @@ export const checkInputs = Block.make("checkInputs", {
     ])
     return Effect.map(checked, () => ({ batchSize, rng: seeds.map((one) => Rng.make(one)) }))
   }
-})
-
-/** Settles the guidance of the run and starts its guider. */
-export const setGuidance = Block.make("setGuidance", {
-  description: "Settles how strongly the prompt counts",
-  inputs: { guidanceScale: Fields.guidanceScale, guidanceRescale: Fields.guidanceRescale },
-  outputs: { guiderState: Fields.guiderState },
-  components: { guider: Guider.Guider },
-  run: (scales, { guider }) => Effect.map(settle(guider, scales), () => ({ guiderState: Guider.initial }))
 })
 
 // ------------------------------------------------------------------ size
@@ -289,4 +281,39 @@ export const inpaintSize = Block.make("inpaintSize", {
       }
     ])
   }
+})
+
+/**
+ * Settles the guidance of the run and starts its guider. A guider that cannot work on pictures of this size, or that wants
+ * predictions of a model with changed layers, is refused.
+ */
+export const setGuidance = Block.make("setGuidance", {
+  description: "Settles how strongly the prompt counts",
+  inputs: {
+    guidanceScale: Fields.guidanceScale,
+    guidanceRescale: Fields.guidanceRescale,
+    timesteps: Fields.timesteps,
+    guidanceSteps: Fields.guidanceSteps,
+    batchSize: Fields.batchSize,
+    height: Schema.Int,
+    width: Schema.Int
+  },
+  outputs: { guiderState: Fields.guiderState },
+  components: { guider: Guider.Guider, vae: VaeDecoder },
+  run: Effect.fnUntraced(function* (
+    { batchSize, guidanceSteps, height, timesteps, width, ...scales },
+    { guider, vae }
+  ) {
+    const guidance = yield* settle(guider, scales)
+    yield* Effect.fromResult(guidance.supports(latentShape(batchSize, { height, width }, vae)))
+    const perturbed = predictionsOf(guidance, timesteps, guidanceSteps).find(({ model }) => model === "perturbed")
+    if (perturbed !== undefined) {
+      return yield* new Guider.GuiderError({
+        className: guidance.className,
+        reason: "NeedsPerturbedModel",
+        message: `${guidance.className} wants ${perturbed.name} of a model with changed layers, and this pipeline has one model`
+      })
+    }
+    return { guiderState: Guider.initial }
+  })
 })
