@@ -1,5 +1,6 @@
 /** Making a block of a definition, and running it. */
 import type * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
@@ -123,6 +124,17 @@ class BlockImpl {
   }
 }
 
+// the context asked last: most runs come many to a context, and asking it costs more than running a small block
+let asked: Context.Context<never> | undefined
+let answer: Listener | null = null
+const listenerOf = (context: Context.Context<never>): Listener | null => {
+  if (context !== asked) {
+    answer = Context.get(context, Progress)
+    asked = context
+  }
+  return answer
+}
+
 /** Runs a block by itself: the fast interpreter, or the stepping one where somebody listens to Progress. */
 const runner = (self: Compiled): Compiled["run"] => {
   const result = picker(Object.keys(self.outputs))
@@ -149,8 +161,8 @@ const runner = (self: Compiled): Compiled["run"] => {
     listener === null || !hasIterations(self) ? go(state, run) : watched(self, state, run, listener)
   return (inputs) =>
     Effect.withFiber((fiber) => {
-      const run = runOf(fiber),
-        listener = fiber.getRef(Progress)
+      const run = runOf(fiber)
+      const listener = listenerOf(fiber.context)
       const state = self.enter(inputs)
       const drawn = self.draw(state)
       if (drawn === null) return begin(state, run, listener)

@@ -80,31 +80,42 @@ export const drive = (m: Machine, run: Run, observer: Observer): Effect.Effect<"
       phase = "event"
       return listener(m.event())
     }
+    /** Nothing but the state and the fiber: the leaf runs as it is. */
+    const bare = holding === null && listener === null
     const turn = (): Any => {
-      while (!spent(run)) {
+      for (;;) {
         phase = "moving"
         const next = m.advance()
+        if (next === "iteration") {
+          const e = boundary()
+          if (e !== null) return e
+          // a turn for the fiber is a matter of loops: compositions end
+          if (spent(run)) {
+            phase = "moving"
+            return Effect.yieldNow
+          }
+          continue
+        }
         if (next === "done") {
           ended = "done"
           return Exit.void
         }
         if (next === "fault") return Exit.fail(m.fault)
-        if (next !== "iteration") {
-          leaf = next
-          if (holding !== null && !holding.current()) {
-            phase = "opening"
-            rest = afterOpening
-            return holding.update()
-          }
-          const e = runLeaf()
-          if (e !== null) return e
-          m.leafDone()
+        leaf = next
+        if (holding !== null && !holding.current()) {
+          phase = "opening"
+          rest = afterOpening
+          return holding.update()
         }
-        const e = boundary()
+        phase = "leaf"
+        const e = bare ? next.exec(m.top.state, run) : runLeaf()
         if (e !== null) return e
+        m.leafDone()
+        if (hook !== null) {
+          const e = afterIteration()
+          if (e !== null) return e
+        }
       }
-      phase = "moving"
-      return Effect.yieldNow
     }
     const afterOpening = (): Any => {
       const e = runLeaf()
