@@ -30,6 +30,8 @@ export interface TextEncoding {
 export interface TextEncoderShape {
   /** channels of a state */
   readonly width: number
+  /** how many `hiddenStates` it gives; none if left out */
+  readonly layers?: number
   /** `inputIds` is `[texts, tokens]`, as the tokenizer gives it */
   readonly encode: (inputIds: Tensor<"int32">) => Effect.Effect<TextEncoding, ComponentError>
 }

@@ -114,7 +114,7 @@ export const negativePrompt2 = Schema.optionalKey(Texts).annotateKey({
 })
 /** how many of the text encoders' last layers to skip, beyond the one that SDXL skips anyway */
 export const clipSkip = Field.default(Schema.Int.check(between(0, 64)), 0).annotateKey({
-  description: "How many more of the text encoders' last layers to skip"
+  description: "How many of the text encoders' last layers to skip (SDXL skips one anyway)"
 })
 const Pair = Schema.Tuple([Schema.Int.check(between(0, 65_536)), Schema.Int.check(between(0, 65_536))])
 const pair = (description: string) => Schema.optionalKey(Pair).annotateKey({ description })

@@ -404,6 +404,7 @@ describe("bad input", () => {
     ["a UNet for another VAE", { overrides: { unet: { outChannels: 8 } } }, {}, "unet"],
     ["a UNet of five channels", { inChannels: 5 }, {}, "unet"],
     ["an inpainting UNet for words alone", { inChannels: 9 }, {}, "unet"],
+    ["skipping layers that the text encoder does not give", {}, { clipSkip: 1 }, "textEncoder"],
     ["an inpainting UNet without a mask", { inChannels: 9 }, { image: fakes.picture() }, "unet"]
   ] as const
   for (const [what, options, inputs, component] of mismatches) {

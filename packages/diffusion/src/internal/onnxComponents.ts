@@ -148,6 +148,7 @@ export const textEncoder = Effect.fnUntraced(function* (store: Store, folder: st
   const width = graph.signature.outputs.find((value) => value.name === "last_hidden_state")!.shape[2]
   const shape: TextEncoderShape = {
     width: typeof width === "number" ? width : 0,
+    layers: hidden.length,
     encode: (inputIds) =>
       Effect.map(
         run({

@@ -1,5 +1,6 @@
 /** What the families share in encoding prompts. */
 import * as Effect from "effect/Effect"
+import { ComponentMismatch } from "../ComponentMismatch.ts"
 import type { ComponentError, TextEncoderShape, TextEncoding } from "../Components.ts"
 import type * as Tokenizer from "../Tokenizer.ts"
 
@@ -40,3 +41,29 @@ export const rowsOf = (
   count: number
 ): ReadonlyArray<number> =>
   Array.from({ length: prompts * count }, (_, i) => rowOf(texts[texts.length === 1 ? 0 : Math.floor(i / count)]!))
+
+/** what `ComponentMismatch` says */
+export interface Mismatch {
+  readonly component: string
+  readonly actual: string
+  readonly expected: string
+}
+
+/** Whether a text encoder gives the states of enough layers; the final ones alone need none. */
+export const missingLayers = (component: string, { layers = 0 }: TextEncoderShape, back: number): Mismatch | false =>
+  back > 1 &&
+  back > layers && {
+    component,
+    actual: `a graph that gives ${layers} layers (outputs 'hidden_states.N')`,
+    expected: `at least ${back}`
+  }
+
+/** as `missingLayers`, for blocks that are used by themselves */
+export const checkLayers = (
+  component: string,
+  textEncoder: TextEncoderShape,
+  back: number
+): Effect.Effect<void, ComponentMismatch> => {
+  const missing = missingLayers(component, textEncoder, back)
+  return missing === false ? Effect.void : Effect.fail(new ComponentMismatch(missing))
+}

@@ -15,15 +15,12 @@ import { TextEncoder, TextEncoder2, Unet, VaeDecoder } from "../../Components.ts
 import * as Fields from "../../Fields.ts"
 import * as Guider from "../../Guider.ts"
 import { predictionsOf, settle } from "../../internal/guidance.ts"
+import type { Mismatch } from "../../internal/prompts.ts"
+import { missingLayers } from "../../internal/prompts.ts"
 import type { Problem } from "../../internal/refuse.ts"
 import { refuseAny } from "../../internal/refuse.ts"
 import { latentShape } from "../../internal/runs.ts"
 
-interface Mismatch {
-  readonly component: string
-  readonly actual: string
-  readonly expected: string
-}
 const refuseMismatch = (problems: ReadonlyArray<Mismatch | false>) => {
   const found = problems.find((problem) => problem !== false)
   return found === undefined ? Effect.succeed({}) : Effect.fail(new ComponentMismatch(found))
@@ -55,11 +52,12 @@ const unetFits = (unet: Unet["Service"], vae: VaeDecoder["Service"], xl: boolean
 /** Checks that the components belong together: what one gives, the next must take. */
 export const checkComponents = Block.make("checkComponents", {
   description: "Checks that the components fit each other",
-  inputs: {},
+  inputs: { clipSkip: Fields.clipSkip },
   outputs: {},
   components: { textEncoder: TextEncoder, unet: Unet, vae: VaeDecoder },
-  run: (_, { textEncoder, unet, vae }) =>
+  run: ({ clipSkip }, { textEncoder, unet, vae }) =>
     refuseMismatch([
+      missingLayers("textEncoder", textEncoder, clipSkip + 1),
       textEncoder.width !== unet.crossAttentionDim && {
         component: "textEncoder",
         actual: `a model that gives ${textEncoder.width} channels`,
@@ -72,11 +70,13 @@ export const checkComponents = Block.make("checkComponents", {
 /** As `checkComponents`, for SDXL: the states of both text encoders go to the UNet side by side. */
 export const checkComponentsXL = Block.make("checkComponents", {
   description: "Checks that the components fit each other",
-  inputs: {},
+  inputs: { clipSkip: Fields.clipSkip },
   outputs: {},
   components: { textEncoder: TextEncoder, textEncoder2: TextEncoder2, unet: Unet, vae: VaeDecoder },
-  run: (_, { textEncoder, textEncoder2, unet, vae }) =>
+  run: ({ clipSkip }, { textEncoder, textEncoder2, unet, vae }) =>
     refuseMismatch([
+      missingLayers("textEncoder", textEncoder, clipSkip + 2),
+      missingLayers("textEncoder2", textEncoder2, clipSkip + 2),
       textEncoder.width + textEncoder2.width !== unet.crossAttentionDim && {
         component: "textEncoder2",
         actual: `a model that gives ${textEncoder2.width} channels, and the first text encoder ${textEncoder.width}`,

@@ -5,15 +5,17 @@
  */
 import * as Block from "@effect-blocks/core/Block"
 import * as ImageProcessor from "@effect-blocks/ops/ImageProcessor"
+import type * as Tensor from "@effect-blocks/ops/Tensor"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { TextEncoder, VaeEncoder } from "../../Components.ts"
 import * as Fields from "../../Fields.ts"
 import { Guider } from "../../Guider.ts"
 import { pick } from "../../internal/batch.ts"
+import { applyNormOf } from "../../internal/finalNorm.ts"
 import { needsUncond, settle } from "../../internal/guidance.ts"
 import { samplePosterior } from "../../internal/latents.ts"
-import { encode, list, rowsOf } from "../../internal/prompts.ts"
+import { checkLayers, encode, list, rowsOf } from "../../internal/prompts.ts"
 import { Tokenizer } from "../../Tokenizer.ts"
 
 /**
@@ -27,6 +29,7 @@ export const encodePrompt = Block.make("encodePrompt", {
   inputs: {
     prompt: Fields.prompt,
     negativePrompt: Fields.negativePrompt,
+    clipSkip: Fields.clipSkip,
     numImagesPerPrompt: Fields.numImagesPerPrompt,
     guidanceScale: Fields.guidanceScale,
     guidanceRescale: Fields.guidanceRescale,
@@ -40,19 +43,26 @@ export const encodePrompt = Block.make("encodePrompt", {
   },
   components: { tokenizer: Tokenizer, textEncoder: TextEncoder, guider: Guider },
   run: Effect.fnUntraced(function* (
-    { prompt, negativePrompt, numImagesPerPrompt, timesteps, guidanceSteps, ...scales },
+    { prompt, negativePrompt, clipSkip, numImagesPerPrompt, timesteps, guidanceSteps, ...scales },
     { tokenizer, textEncoder, guider }
   ) {
     const guidance = yield* settle(guider, scales)
     const prompts = list(prompt)
     const negatives = needsUncond(guidance, timesteps, guidanceSteps) ? list(negativePrompt) : []
+    yield* checkLayers("textEncoder", textEncoder, clipSkip + 1)
     const encoded = yield* encode(tokenizer, textEncoder, [...prompts, ...negatives])
-    const embed = (texts: ReadonlyArray<string>) =>
-      pick(encoded.lastHiddenState, rowsOf(encoded, texts, prompts.length, numImagesPerPrompt))
-    const promptEmbeds = embed(prompts)
+    const embed = (texts: ReadonlyArray<string>, states: Tensor.Tensor<"float32">) =>
+      pick(states, rowsOf(encoded, texts, prompts.length, numImagesPerPrompt))
+    const last = encoded.lastHiddenState
+    // as in diffusers, only prompts skip layers
+    const skipped = clipSkip === 0 ? undefined : encoded.hiddenStates.at(-(clipSkip + 1))
+    const promptEmbeds = embed(
+      prompts,
+      skipped === undefined ? last : applyNormOf(encoded.hiddenStates.at(-1)!, last, skipped)
+    )
     return {
       promptEmbeds,
-      negativePromptEmbeds: negatives.length === 0 ? promptEmbeds : embed(negatives),
+      negativePromptEmbeds: negatives.length === 0 ? promptEmbeds : embed(negatives, last),
       truncatedPrompts: encoded.removed
     }
   })

@@ -14,22 +14,11 @@ import { Guider } from "../../Guider.ts"
 import { pick } from "../../internal/batch.ts"
 import { needsUncond, settle } from "../../internal/guidance.ts"
 import type { Encoded } from "../../internal/prompts.ts"
-import { encode, list, rowsOf } from "../../internal/prompts.ts"
+import { checkLayers, encode, list, rowsOf } from "../../internal/prompts.ts"
 import { Tokenizer, Tokenizer2 } from "../../Tokenizer.ts"
 
-/** the states before the last layer, or further back */
-const layer = (component: string, { hiddenStates }: Encoded, skip: number) => {
-  const states = hiddenStates.at(-(skip + 2))
-  return states === undefined
-    ? Effect.fail(
-        new ComponentMismatch({
-          component,
-          actual: `a graph with ${hiddenStates.length} outputs 'hidden_states.N'`,
-          expected: `at least ${skip + 2}, one for each layer that is skipped`
-        })
-      )
-    : Effect.succeed(states)
-}
+/** the states before the last layer, or further back: `checkLayers` has seen that they are there */
+const layer = ({ hiddenStates }: Encoded, skip: number) => hiddenStates.at(-(skip + 2))!
 const zeros = (tensor: Tensor.Tensor<"float32">) => Tensor.zeros("float32", tensor.shape)
 
 /**
@@ -89,6 +78,8 @@ export const encodePromptXL = Block.make("encodePrompt", {
       prompts: list(prompt2 ?? prompt),
       negatives: negatives.length === 0 ? [] : list(negativePrompt2 ?? negativePrompt ?? "")
     }
+    yield* checkLayers("textEncoder", textEncoder, clipSkip + 2)
+    yield* checkLayers("textEncoder2", textEncoder2, clipSkip + 2)
     const first = yield* encode(tokenizer, textEncoder, [...prompts, ...negatives])
     const second = yield* encode(tokenizer2, textEncoder2, [...seconds.prompts, ...seconds.negatives])
     const pooled = second.pooled
@@ -99,24 +90,20 @@ export const encodePromptXL = Block.make("encodePrompt", {
         expected: "a CLIPTextModelWithProjection"
       })
     }
-    const embed = Effect.fnUntraced(function* (
-      texts: ReadonlyArray<string>,
-      texts2: ReadonlyArray<string>,
-      skip: number
-    ) {
+    const embed = (texts: ReadonlyArray<string>, texts2: ReadonlyArray<string>, skip: number) => {
       const rows = rowsOf(first, texts, prompts.length, numImagesPerPrompt)
       const rows2 = rowsOf(second, texts2, prompts.length, numImagesPerPrompt)
       // diffusers repeats pooled states as a whole: with several pictures of several prompts they come as a, b, a, b where
       // the text states come as a, a, b, b
       const pooledRows = rows2.map((_, i) => rows2[(i % prompts.length) * numImagesPerPrompt]!)
-      const [states, states2] = [yield* layer("textEncoder", first, skip), yield* layer("textEncoder2", second, skip)]
+      const [states, states2] = [layer(first, skip), layer(second, skip)]
       return { embeds: Tensor.concat([pick(states, rows), pick(states2, rows2)], 2), pooled: pick(pooled, pooledRows) }
-    })
-    const positive = yield* embed(prompts, seconds.prompts, clipSkip)
+    }
+    const positive = embed(prompts, seconds.prompts, clipSkip)
     // as in diffusers, negative prompts skip no further layer
     const negative =
       negatives.length > 0
-        ? yield* embed(negatives, seconds.negatives, 0)
+        ? embed(negatives, seconds.negatives, 0)
         : needed
           ? { embeds: zeros(positive.embeds), pooled: zeros(positive.pooled) }
           : positive
