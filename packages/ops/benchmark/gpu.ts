@@ -207,7 +207,7 @@ const heavyRun = (repeat: number) =>
     const started = performance.now()
     const delay = yield* eventLoopDelay(Effect.repeat(model.run({ x }), { times: repeat - 1 }))
     const each = (performance.now() - started) / repeat
-    return `${each.toFixed(1)} ms a run (${((teraflop / each) * 1000).toFixed(1)} TFLOP/s); event loop late at most ${delay.max.toFixed(1)} ms, p99 ${delay.p99.toFixed(1)} ms`
+    return `${each.toFixed(1)} ms a run (${((teraflop / each) * 1000).toFixed(1)} TFLOP/s); event loop late at most ${delay.max.toFixed(1)} ms, p99 ${delay.p99.toFixed(1)} ms, own work ${delay.own.toFixed(1)} ms`
   })
 
 const memory = Effect.gen(function* () {

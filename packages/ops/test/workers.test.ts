@@ -13,7 +13,7 @@ import * as runtime from "../src/internal/runtime.ts"
 import { Carrier } from "../src/internal/transfer.ts"
 import * as OnnxGraph from "../src/OnnxGraph.ts"
 import * as OnnxRuntime from "../src/OnnxRuntime.ts"
-import * as Tensor from "../src/Tensor.ts"
+import type * as Tensor from "../src/Tensor.ts"
 import { add, float32, heavy, ramp } from "./support/graphs.ts"
 
 /** layerWorkers, with a hand on its threads. */

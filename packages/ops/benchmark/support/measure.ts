@@ -20,24 +20,39 @@ export const time = <A, E, R>(n: number, self: Effect.Effect<A, E, R>): Effect.E
   Effect.flatMap(times(Math.min(20, Math.ceil(n / 5)), self), () => Effect.map(times(n, self), median))
 
 export interface Delay {
+  /** wall time, ms: what others waited, on a busy machine also for other processes */
   readonly max: number
   readonly p99: number
-  readonly p50: number
+  /** the longest that this thread itself computed between two turns, ms: what is ours whatever else the machine does */
+  readonly own: number
 }
 
-/** How long the event loop stood still beyond its turn while the effect ran, in ms. A fresh histogram: one that is enabled again counts what was before as a gap. */
+const tick = () => new Promise<void>((resolve) => setTimeout(resolve, 2))
+
+/** How long the event loop stood still while the effect ran. A fresh histogram: one that is enabled again counts what was before as a gap. */
 export const eventLoopDelay = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<Delay, E, R> =>
   Effect.suspend(() => {
     const histogram = monitorEventLoopDelay({ resolution: 1 })
-    histogram.enable()
-    return Effect.map(self, () => {
+    let own = 0
+    let before = process.threadCpuUsage()
+    const look = () => {
+      const now = process.threadCpuUsage()
+      own = Math.max(own, now.user + now.system - before.user - before.system)
+      before = now
+    }
+    const milliseconds = (nanoseconds: number) => Math.max(0, nanoseconds / 1e6 - 1)
+    return Effect.gen(function* () {
+      histogram.enable()
+      yield* Effect.promise(tick)
+      before = process.threadCpuUsage()
+      const timer = setInterval(look, 1)
+      yield* Effect.ensuring(
+        Effect.andThen(self, Effect.promise(tick)),
+        Effect.sync(() => clearInterval(timer))
+      )
+      look()
       histogram.disable()
-      const milliseconds = (nanoseconds: number) => Math.max(0, nanoseconds / 1e6 - 1)
-      return {
-        max: milliseconds(histogram.max),
-        p99: milliseconds(histogram.percentile(99)),
-        p50: milliseconds(histogram.percentile(50))
-      }
+      return { max: milliseconds(histogram.max), p99: milliseconds(histogram.percentile(99)), own: own / 1000 }
     })
   })
 
