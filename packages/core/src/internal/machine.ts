@@ -21,6 +21,8 @@ export interface Frame {
   reported: boolean
   /** One growing list for each entry of the plan's `collect`. Only ever added to, so that a snapshot may keep a list and a length. */
   readonly collected: ReadonlyArray<Array<unknown>>
+  /** A copy of the record, for snapshots taken while a loop inside runs and so nothing writes it. */
+  still: { readonly left: number; readonly state: Rec } | undefined
 }
 /** Before anything, after a leaf, or after a whole iteration of the innermost loop. */
 export type At = "start" | "leaf" | "iteration"
@@ -36,7 +38,8 @@ export const frame = (block: Compiled, node: Node, state: Rec, own: boolean, pc:
   index: 0,
   branch: undefined,
   reported: false,
-  collected: node._tag === "loop" && node.plan.collect.length > 0 ? node.plan.collect.map(() => []) : nothing
+  collected: node._tag === "loop" && node.plan.collect.length > 0 ? node.plan.collect.map(() => []) : nothing,
+  still: undefined
 })
 
 /** `a.b` + `[2].c` = `a.b[2].c` */
@@ -49,6 +52,10 @@ export class Machine {
   readonly stack: Array<Frame> = []
   at: At = "start"
   fault: unknown
+  /** Whoever watches wants the run to be left here. */
+  leaving = false
+  /** How often a loop has handed its variables to the record around it. */
+  left = 0
   readonly root: Compiled
   /** Events are told under this path: that of an atomic block around. */
   readonly prefix: string
@@ -160,6 +167,7 @@ export class Machine {
   private leave(loop: Frame, plan: Plan, view: unknown): void {
     const done = plan.done?.(loop.cursor, view)
     this.pop()
+    this.left++
     leaveLoop(this.top.state, loop.state, plan, done, loop.collected)
   }
   /** From the root to the innermost frame, or to a leaf in it. */

@@ -35,12 +35,21 @@ export interface SnapshotData {
 
 export const capture = (m: Machine): SnapshotData => {
   const { digest, lines } = outlineOf(m.root)
+  const { stack } = m
+  let owner = stack.length - 1
+  while (!stack[owner]!.own) owner--
   const frames: Array<FrameData> = []
-  for (let i = 0; i < m.stack.length; i++) {
-    const f = m.stack[i]!
-    if (f.node._tag !== "provide") frames.push(dataOf(m, f, i))
+  for (let i = 0; i < stack.length; i++) {
+    const f = stack[i]!
+    if (f.node._tag !== "provide") frames.push(dataOf(m, f, i, f.own ? stateOf(m, f, i === owner) : undefined))
   }
   return { "~effect-blocks/Snapshot": true, digest, outline: lines, at: m.at, frames }
+}
+/** Only the innermost record is being written: the others are copied once. */
+const stateOf = (m: Machine, f: Frame, innermost: boolean): Rec => {
+  if (innermost) return copy(f.state)
+  if (f.still === undefined || f.still.left !== m.left) f.still = { left: m.left, state: copy(f.state) }
+  return f.still.state
 }
 /** The place of a frame, as if layers around a leaf that has just finished were already left. */
 const pcOf = (m: Machine, i: number): number => {
@@ -48,13 +57,13 @@ const pcOf = (m: Machine, i: number): number => {
   while (m.stack[last + 1]?.node._tag === "provide") last++
   return last > i && m.stack[last]!.pc > 0 ? m.stack[i]!.pc + 1 : m.stack[i]!.pc
 }
-const dataOf = (m: Machine, f: Frame, i: number): FrameData => {
+const dataOf = (m: Machine, f: Frame, i: number, state: Rec | undefined): FrameData => {
   const pc = pcOf(m, i)
-  if (i === 0) return { block: m.root.name, kind: "run", pc, state: copy(f.state) }
+  if (i === 0) return { block: m.root.name, kind: "run", pc, state }
   const block = f.block.name
   const kind = f.block.kind
   if (f.node._tag === "loop") {
-    const at = { block, kind, pc, cursor: f.cursor, index: f.index, state: copy(f.state) }
+    const at = { block, kind, pc, cursor: f.cursor, index: f.index, state }
     if (f.collected.length === 0) return at
     return { ...at, collected: f.collected.map((list) => ({ list, length: list.length })) }
   }

@@ -38,26 +38,24 @@ class BoundaryImpl {
 const hookOf = (options: any): Hook | null => {
   const { until, onBoundary } = options
   if (until === undefined && onBoundary === undefined) return null
-  const on = options.on ?? "leaf"
   const every = options.every ?? 1
+  const regular = typeof every === "number"
   let count = -1
-  return (m) => {
-    if (on !== "any" && m.at !== on) return false
+  const at = (m: Machine) => {
     count++
-    const regular = typeof every === "number"
-    if (until === undefined && regular && (count + 1) % every !== 0) return false
+    if (until === undefined && regular && (count + 1) % every !== 0) return null
     const boundary = new BoundaryImpl(m, count)
-    const leave = until !== undefined && until(boundary) === true
+    m.leaving = until !== undefined && until(boundary) === true
     const due = onBoundary !== undefined && (regular ? (count + 1) % every === 0 : every(boundary) === true)
-    return due ? Effect.as(onBoundary(capture(m), boundary), leave) : leave
+    return due ? onBoundary(capture(m), boundary) : null
   }
+  return { on: options.on ?? "leaf", at }
 }
 const observe = (m: Machine, options: any): Effect.Effect<any, any, any> =>
   Effect.withFiber((fiber) =>
     Effect.map(driveRun(m, runOf(fiber), { hook: hookOf(options), listener: fiber.getRef(Progress) }), (ended) => {
-      const done = ended === "done"
       if (options.until === undefined) return m.result()
-      return done ? { _tag: "Done", output: m.result() } : { _tag: "Left", snapshot: capture(m) }
+      return ended === "done" ? { _tag: "Done", output: m.result() } : { _tag: "Left", snapshot: capture(m) }
     })
   )
 

@@ -32,14 +32,18 @@ export const spent = (run: Run): boolean => {
   return true
 }
 
-/** Asked after every leaf and every iteration: leave here (`true`), go on (`false`), or do this first and then either. */
-export type Hook = (machine: Machine) => boolean | Effect.Effect<boolean, any, any>
+/** Asked at boundaries. It may set `machine.leaving`, and name something to do first. */
+export interface Hook {
+  readonly on: "leaf" | "iteration" | "any"
+  readonly at: (machine: Machine) => Effect.Effect<unknown, any, any> | null
+}
 export interface Observer {
   readonly hook: Hook | null
   /** Told of every iteration, before the hook; also of iterations inside blocks that are atomic. */
   readonly listener: Listener | null
 }
 type Any = Effect.Effect<any, any, any>
+const isSuccess = (effect: any): boolean => effect._tag === "Success"
 
 /** There may be loops in it. */
 export const hasIterations = (block: Compiled): boolean => block.blocks.length > 0 || block.wrapper !== undefined
@@ -67,21 +71,35 @@ export const drive = (m: Machine, run: Run, observer: Observer): Effect.Effect<"
       if (holding === null) return leaf.exec(m.top.state, watch(leaf, run))
       return holding.run((r) => leaf.exec(m.top.state, watch(leaf, r)))
     }
-    const afterIteration = (): Any | null => {
+    /** `null`: go on. */
+    const ask = (): Any | null => {
+      if (hook === null || (hook.on !== "any" && hook.on !== m.at)) return null
       phase = "hook"
-      const answer = hook === null ? false : hook(m)
-      if (answer === false) return null
-      if (answer !== true) return answer
+      const first = hook.at(m)
+      if (first !== null && !isSuccess(first)) return first
+      if (!m.leaving) return null
       ended = "left"
       return Exit.void
     }
     const boundary = (): Any | null => {
-      if (listener === null || m.at !== "iteration") return afterIteration()
+      if (listener === null || m.at !== "iteration") return ask()
       phase = "event"
       return listener(m.event())
     }
-    /** Nothing but the state and the fiber: the leaf runs as it is. */
-    const bare = holding === null && listener === null
+    /** Leaves need nothing but the state, and nobody asks after them: they may run in a row. */
+    const bare = holding === null && listener === null && (hook === null || hook.on === "iteration")
+    const row = (frame: Frame): Any | null => {
+      phase = "leaf"
+      const steps = "steps" in frame.node ? frame.node.steps : undefined
+      for (;;) {
+        const e = leaf.exec(frame.state, run)
+        if (e !== null) return e
+        m.leafDone()
+        const next = steps?.[frame.pc]
+        if (next === undefined || next.node !== undefined) return null
+        leaf = next
+      }
+    }
     const turn = (): Any => {
       for (;;) {
         phase = "moving"
@@ -107,14 +125,16 @@ export const drive = (m: Machine, run: Run, observer: Observer): Effect.Effect<"
           rest = afterOpening
           return holding.update()
         }
-        phase = "leaf"
-        const e = bare ? next.exec(m.top.state, run) : runLeaf()
+        if (bare) {
+          const e = row(m.top)
+          if (e !== null) return e
+          continue
+        }
+        const e = runLeaf()
         if (e !== null) return e
         m.leafDone()
-        if (hook !== null) {
-          const e = afterIteration()
-          if (e !== null) return e
-        }
+        const asked = ask()
+        if (asked !== null) return asked
       }
     }
     const afterOpening = (): Any => {
@@ -133,9 +153,9 @@ export const drive = (m: Machine, run: Run, observer: Observer): Effect.Effect<"
       step: (value) => {
         if (ended !== undefined) return
         if (phase === "hook") {
-          if (value === true) ended = "left"
+          if (m.leaving) ended = "left"
         } else if (phase === "event") {
-          rest = () => afterIteration() ?? turn()
+          rest = () => ask() ?? turn()
         } else if (phase === "leaf") {
           leaf.finish(m.top.state, value)
           m.leafDone()
