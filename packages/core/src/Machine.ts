@@ -1,2 +1,0 @@
-export * from "./internal/machine.ts"
-export type { Node, Plan } from "./internal/node.ts"
