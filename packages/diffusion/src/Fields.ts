@@ -42,82 +42,78 @@ const Embeds = Tensor.float32("batch", "tokens", "channels")
 // ------------------------------------------------------------------ what a caller gives
 
 /** what to draw; a list makes one picture (or `numImagesPerPrompt`) of each */
-export const prompt = Texts.annotateKey({ description: "What to draw; a list draws each" })
-/** what not to draw; a list has one for each prompt */
-export const negativePrompt = Field.default(Texts, "").annotateKey({
-  description: "What not to draw (ignored where guidance is off)"
-})
+export const prompt = Texts.pipe(Field.describe("What to draw; a list draws each"))
+/** what not to draw; a list has one for each prompt. Left out, it is an empty text; for SDXL it may count as zeros */
+export const negativePrompt = Schema.optionalKey(Texts).pipe(
+  Field.describe("What not to draw (ignored where guidance is off)")
+)
 /** pictures of each prompt */
-export const numImagesPerPrompt = Field.default(Schema.Int.check(between(1, maxBatch)), 1).annotateKey({
-  description: "Pictures of each prompt"
-})
+export const numImagesPerPrompt = Field.default(Schema.Int.check(between(1, maxBatch)), 1).pipe(
+  Field.describe("Pictures of each prompt")
+)
 /** one generator for all pictures, or one for each of them */
 export const seed = Field.default(
   Schema.Union([Seed, Schema.Array(Seed).check(Schema.isBetweenLength(1, maxBatch))]),
   0
-).annotateKey({
-  description: "Where the random numbers start: one seed for all pictures, or a list with one for each"
-})
+).pipe(Field.describe("Where the random numbers start: one seed for all pictures, or a list with one for each"))
 /** pixels; the default is the model's own size, or the picture's */
-export const height = Schema.optionalKey(Schema.Int.check(between(8, 8192))).annotateKey({
-  description: "Height in pixels; the model's own, or that of the given picture, if left out"
-})
+export const height = Schema.optionalKey(Schema.Int.check(between(8, 8192))).pipe(
+  Field.describe("Height in pixels; the model's own, or that of the given picture, if left out")
+)
 /** pixels; the default is the model's own size, or the picture's */
-export const width = Schema.optionalKey(Schema.Int.check(between(8, 8192))).annotateKey({
-  description: "Width in pixels; the model's own, or that of the given picture, if left out"
-})
+export const width = Schema.optionalKey(Schema.Int.check(between(8, 8192))).pipe(
+  Field.describe("Width in pixels; the model's own, or that of the given picture, if left out")
+)
 /** how many denoising steps */
-export const numInferenceSteps = Field.default(Schema.Int.check(between(1, 1000)), 50).annotateKey({
-  description: "Denoising steps: more take longer and are finer"
-})
+export const numInferenceSteps = Field.default(Schema.Int.check(between(1, 1000)), 50).pipe(
+  Field.describe("Denoising steps: more take longer and are finer")
+)
 /** how strongly the prompt counts; 1 or less runs the model on half as much */
-export const guidanceScale = Schema.optionalKey(Schema.Finite.check(between(0, 100))).annotateKey({
-  description:
+export const guidanceScale = Schema.optionalKey(Schema.Finite.check(between(0, 100))).pipe(
+  Field.describe(
     "How strongly the prompt counts; up to 1 guidance is off and half the work saved; the guider's own (7.5) if left out"
-})
+  )
+)
 /** pulls the guided prediction back to the spread of the conditional one (arXiv 2305.08891, 3.4) */
-export const guidanceRescale = Schema.optionalKey(Schema.Finite.check(between(0, 1))).annotateKey({
-  description:
+export const guidanceRescale = Schema.optionalKey(Schema.Finite.check(between(0, 1))).pipe(
+  Field.describe(
     "How far to pull a guided prediction back to the spread of the conditional one; the guider's own (0) if left out"
-})
+  )
+)
 /** eta of DDIM: 0 is deterministic */
-export const eta = Field.default(Schema.Finite.check(between(0, 1)), 0).annotateKey({
-  description: "Noise that DDIM adds in each step: 0 none, 1 as much as DDPM (other schedulers ignore it)"
-})
+export const eta = Field.default(Schema.Finite.check(between(0, 1)), 0).pipe(
+  Field.describe("Noise that DDIM adds in each step: 0 none, 1 as much as DDPM (for schedulers that have it)")
+)
 /** how much of the schedule is run over a given picture */
 export const strength = (value: number) =>
-  Field.default(Schema.Finite.check(between(0, 1)), value).annotateKey({
-    description: "How far to go from the given picture: 0 keeps it, 1 forgets it"
-  })
+  Field.default(Schema.Finite.check(between(0, 1)), value).pipe(
+    Field.describe("How far to go from the given picture: 0 keeps it, 1 forgets it")
+  )
 /** a picture to start from: 8 bits, or numbers of 0..1 */
-export const image = Schema.Union([Image.Image, Pixels]).annotateKey({ description: "The picture to start from" })
+export const image = Schema.Union([Image.Image, Pixels]).pipe(Field.describe("The picture to start from"))
 /** white where to draw, black what to keep; as large as the picture */
-export const maskImage = Image.Image.annotateKey({
-  description: "Where to draw (white) and what to keep (black); as large as the picture"
-})
+export const maskImage = Image.Image.pipe(
+  Field.describe("Where to draw (white) and what to keep (black); as large as the picture")
+)
 /** noise to start from instead of drawn noise: `[batch, channels, height / scale, width / scale]`, standard normal */
-export const initialLatents = Schema.optionalKey(Latents).annotateKey({
-  description: "Standard normal noise to start from, instead of drawing it from the seed"
-})
+export const initialLatents = Schema.optionalKey(Latents).pipe(
+  Field.describe("Standard normal noise to start from, instead of drawing it from the seed")
+)
 
 /** the prompt for the second text encoder */
-export const prompt2 = Schema.optionalKey(Texts).annotateKey({
-  description: "What the second text encoder is given, if that is not the prompt"
-})
-/** SDXL: what not to draw; without one, its states are zeros (or those of an empty text, as the repository says) */
-export const negativePromptXL = Schema.optionalKey(Texts).annotateKey({
-  description: "What not to draw (ignored where guidance is off)"
-})
+export const prompt2 = Schema.optionalKey(Texts).pipe(
+  Field.describe("What the second text encoder is given, if that is not the prompt")
+)
 /** the negative prompt for the second text encoder */
-export const negativePrompt2 = Schema.optionalKey(Texts).annotateKey({
-  description: "What the second text encoder is given for what not to draw, if that is not the negative prompt"
-})
+export const negativePrompt2 = Schema.optionalKey(Texts).pipe(
+  Field.describe("What the second text encoder is given for what not to draw, if that is not the negative prompt")
+)
 /** how many of the text encoders' last layers to skip, beyond the one that SDXL skips anyway */
-export const clipSkip = Field.default(Schema.Int.check(between(0, 64)), 0).annotateKey({
-  description: "How many of the text encoders' last layers to skip (SDXL skips one anyway)"
-})
+export const clipSkip = Field.default(Schema.Int.check(between(0, 64)), 0).pipe(
+  Field.describe("How many of the text encoders' last layers to skip (SDXL skips one anyway)")
+)
 const Pair = Schema.Tuple([Schema.Int.check(between(0, 65_536)), Schema.Int.check(between(0, 65_536))])
-const pair = (description: string) => Schema.optionalKey(Pair).annotateKey({ description })
+const pair = (description: string) => Schema.optionalKey(Pair).pipe(Field.describe(description))
 /** SDXL's size conditioning: height and width that the picture is said to have had */
 export const originalSize = pair("Height and width that the picture is said to have had before it was scaled")
 /** SDXL's size conditioning: where the picture is said to be cut from, top and left */
@@ -131,7 +127,7 @@ export const negativeCropsCoordsTopLeft = pair("The crop for the unconditional p
 /** as `targetSize`, for the unconditional prediction */
 export const negativeTargetSize = pair("The target size for the unconditional prediction")
 const share = (description: string) =>
-  Schema.optionalKey(Schema.Finite.check(between(0, 1))).annotateKey({ description })
+  Schema.optionalKey(Schema.Finite.check(between(0, 1))).pipe(Field.describe(description))
 /** where another model has stopped, as a share of the training steps */
 export const denoisingStart = share("The share of the denoising that is done already, by another model")
 /** where to stop, as a share of the training steps */
@@ -140,69 +136,71 @@ export const denoisingEnd = share("The share of the denoising to do; another mod
 // ------------------------------------------------------------------ what blocks tell each other
 
 /** where the generators stand: one for the whole batch, or one for each item */
-export const rng = Schema.Array(Rng.Rng).annotateKey({ description: "State of the random generators" })
+export const rng = Schema.Array(Rng.Rng).pipe(Field.describe("State of the random generators"))
 /** pictures in the run: prompts times `numImagesPerPrompt` */
-export const batchSize = Schema.Int.annotateKey({ description: "Pictures in this run" })
+export const batchSize = Schema.Int.pipe(Field.describe("Pictures in this run"))
 /** the scheduler's plan for the chosen number of steps */
-export const plan = Scheduler.Plan.annotateKey({ description: "The scheduler's plan for the number of steps" })
+export const plan = Scheduler.Plan.pipe(Field.describe("The scheduler's plan for the number of steps"))
 /** where the scheduler is in its plan, and what it remembers */
-export const schedulerState = Scheduler.SchedulerState.annotateKey({ description: "Where the scheduler is" })
+export const schedulerState = Scheduler.SchedulerState.pipe(Field.describe("Where the scheduler is"))
 /** what a guider's `start` and `stop` are shares of: the steps of this run */
-export const guidanceSteps = Schema.Int.annotateKey({ description: "The steps that a guider's start and stop count" })
+export const guidanceSteps = Schema.Int.pipe(Field.describe("The steps that a guider's start and stop count"))
 /** the timesteps that are run */
-export const timesteps = Schema.Array(Schema.Finite).annotateKey({ description: "Timesteps to run, noisiest first" })
+export const timesteps = Schema.Array(Schema.Finite).pipe(Field.describe("Timesteps to run, noisiest first"))
+/** a schedule of one's own */
+export const ownTimesteps = Schema.optionalKey(Schema.Array(Schema.Finite)).pipe(
+  Field.describe("Timesteps of one's own, falling, instead of a number of steps")
+)
 /** noise levels of one's own */
-export const sigmas = Schema.optionalKey(Schema.Array(Schema.Finite)).annotateKey({
-  description: "Noise levels of one's own, falling, instead of a number of steps"
-})
+export const sigmas = Schema.optionalKey(Schema.Array(Schema.Finite)).pipe(
+  Field.describe("Noise levels of one's own, falling, instead of a number of steps")
+)
 /** text states of the prompts: `[batch, tokens, channels]` */
-export const promptEmbeds = Embeds.annotateKey({ description: "Text states of the prompts" })
+export const promptEmbeds = Embeds.pipe(Field.describe("Text states of the prompts"))
 /** text states of the negative prompts: `[batch, tokens, channels]` */
-export const negativePromptEmbeds = Embeds.annotateKey({ description: "Text states of the negative prompts" })
+export const negativePromptEmbeds = Embeds.pipe(Field.describe("Text states of the negative prompts"))
 /** `[batch, channels]` */
 export const Pooled = Tensor.float32("batch", "channels")
 /** the pooled text states of the prompts */
-export const pooledPromptEmbeds = Pooled.annotateKey({ description: "Pooled text states of the prompts" })
+export const pooledPromptEmbeds = Pooled.pipe(Field.describe("Pooled text states of the prompts"))
 /** the pooled text states of the negative prompts */
-export const negativePooledPromptEmbeds = Pooled.annotateKey({
-  description: "Pooled text states of the negative prompts"
-})
+export const negativePooledPromptEmbeds = Pooled.pipe(Field.describe("Pooled text states of the negative prompts"))
 /** SDXL's size conditioning: `[batch, 6]` */
-export const addTimeIds = Tensor.float32("batch", 6).annotateKey({ description: "Size conditioning" })
+export const addTimeIds = Tensor.float32("batch", 6).pipe(Field.describe("Size conditioning"))
 /** SDXL's size conditioning for the unconditional prediction: `[batch, 6]` */
-export const negativeAddTimeIds = Tensor.float32("batch", 6).annotateKey({
-  description: "Size conditioning of the unconditional prediction"
-})
+export const negativeAddTimeIds = Tensor.float32("batch", 6).pipe(
+  Field.describe("Size conditioning of the unconditional prediction")
+)
 /** what did not fit into the text encoder's window */
-export const truncatedPrompts = Schema.Array(Schema.String).annotateKey({
-  description: "Ends of prompts that did not fit into the text encoder's window"
-})
+export const truncatedPrompts = Schema.Array(Schema.String).pipe(
+  Field.describe("Ends of prompts that did not fit into the text encoder's window")
+)
 /** noisy latents */
-export const latents = Latents.annotateKey({ description: "Noisy latents, on their way to a picture" })
+export const latents = Latents.pipe(Field.describe("Noisy latents, on their way to a picture"))
 /** the model's guess of the clean latents, for previews */
-export const predOriginalSample = Schema.optionalKey(Latents).annotateKey({
-  description: "The latents that the model expects at the end, for previews"
-})
+export const predOriginalSample = Schema.optionalKey(Latents).pipe(
+  Field.describe("The latents that the model expects at the end, for previews")
+)
 /** the picture's own latents */
-export const imageLatents = Latents.annotateKey({ description: "Latents of the given picture" })
+export const imageLatents = Latents.pipe(Field.describe("Latents of the given picture"))
 /** the picture that is painted into: its latents, where they are needed, and the noise of this run */
-export const original = Schema.Struct({ noise: Latents, imageLatents: Schema.optionalKey(Latents) }).annotateKey({
-  description: "Latents of the picture that is painted into, and the noise that goes with them"
-})
+export const original = Schema.Struct({ noise: Latents, imageLatents: Schema.optionalKey(Latents) }).pipe(
+  Field.describe("Latents of the picture that is painted into, and the noise that goes with them")
+)
 /** the mask at the latents' size, 1 where to draw, and for a UNet of 9 channels the latents of the picture with a hole */
-export const masking = Schema.Struct({ mask: Latents, maskedImageLatents: Schema.optionalKey(Latents) }).annotateKey({
-  description: "The mask at the latents' size, and the latents of the picture without what it covers"
-})
+export const masking = Schema.Struct({ mask: Latents, maskedImageLatents: Schema.optionalKey(Latents) }).pipe(
+  Field.describe("The mask at the latents' size, and the latents of the picture without what it covers")
+)
 /** what the guider remembers */
-export const guiderState = Guider.GuiderState.annotateKey({ description: "What the guider remembers" })
+export const guiderState = Guider.GuiderState.pipe(Field.describe("What the guider remembers"))
 /** what the model predicted at this step, by the guider's names */
 export const predictions = Schema.Struct({
   predCond: Schema.optional(Latents),
   predUncond: Schema.optional(Latents),
   predCondSkip: Schema.optional(Latents),
   predCondSeg: Schema.optional(Latents)
-}).annotateKey({ description: "What the model predicted at this step" })
+}).pipe(Field.describe("What the model predicted at this step"))
 /** decoded pictures, about -1..1 */
-export const decoded = Pixels.annotateKey({ description: "Decoded pictures, about -1..1" })
+export const decoded = Pixels.pipe(Field.describe("Decoded pictures, about -1..1"))
 /** finished pictures, `[height, width, 3]` each */
-export const images = Schema.NonEmptyArray(Image.Image).annotateKey({ description: "The pictures, 8-bit RGB" })
+export const images = Schema.NonEmptyArray(Image.Image).pipe(Field.describe("The pictures, 8-bit RGB"))

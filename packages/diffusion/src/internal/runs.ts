@@ -21,7 +21,7 @@ export const request = (inputs: {
 
 export const stepFields = {
   numInferenceSteps: Fields.numInferenceSteps,
-  timesteps: Schema.optionalKey(Fields.timesteps),
+  timesteps: Fields.ownTimesteps,
   sigmas: Fields.sigmas,
   eta: Fields.eta
 }

@@ -43,8 +43,8 @@ import { encodeImage, encodePrompt, preprocessImage, preprocessMask } from "../b
 export const text2image = Block.sequential(
   "text2image",
   [
-    checkComponents,
     checkInputs,
+    checkComponents,
     textSize,
     setTimesteps,
     setGuidance,
@@ -71,8 +71,8 @@ export const text2image = Block.sequential(
 export const image2image = Block.sequential(
   "image2image",
   [
-    checkComponents,
     checkInputs,
+    checkComponents,
     imageSize,
     setImageTimesteps,
     setGuidance,
@@ -100,8 +100,8 @@ export const image2image = Block.sequential(
 export const inpainting = Block.sequential(
   "inpainting",
   [
-    checkComponents,
     checkInputs,
+    checkComponents,
     inpaintSize,
     setInpaintTimesteps,
     setGuidance,

@@ -41,8 +41,8 @@ import { encodePromptXL } from "../blocks/stableDiffusionXL/encoders.ts"
 export const text2image = Block.sequential(
   "text2image",
   [
-    checkComponentsXL,
     checkInputs,
+    checkComponentsXL,
     textSize,
     setTimestepsXL,
     setGuidance,
@@ -69,8 +69,8 @@ export const text2image = Block.sequential(
 export const image2image = Block.sequential(
   "image2image",
   [
-    checkComponentsXL,
     checkInputs,
+    checkComponentsXL,
     imageSize,
     setImageTimestepsXL,
     setGuidance,
@@ -99,8 +99,8 @@ export const image2image = Block.sequential(
 export const latents2image = Block.sequential(
   "latents2image",
   [
-    checkComponentsXL,
     checkInputs,
+    checkComponentsXL,
     latentsSize,
     setImageTimestepsXL,
     setGuidance,
@@ -127,8 +127,8 @@ export const latents2image = Block.sequential(
 export const inpainting = Block.sequential(
   "inpainting",
   [
-    checkComponentsXL,
     checkInputs,
+    checkComponentsXL,
     inpaintSize,
     setImageTimestepsXL,
     setGuidance,

@@ -91,7 +91,7 @@ export const checkInputs = Block.make("checkInputs", {
   description: "Counts the pictures and starts their random generators",
   inputs: {
     prompt: Fields.prompt,
-    negativePrompt: Schema.optionalKey(Fields.Texts),
+    negativePrompt: Fields.negativePrompt,
     numImagesPerPrompt: Fields.numImagesPerPrompt,
     seed: Fields.seed
   },

@@ -48,7 +48,7 @@ export const encodePrompt = Block.make("encodePrompt", {
   ) {
     const guidance = yield* settle(guider, scales)
     const prompts = list(prompt)
-    const negatives = needsUncond(guidance, timesteps, guidanceSteps) ? list(negativePrompt) : []
+    const negatives = needsUncond(guidance, timesteps, guidanceSteps) ? list(negativePrompt ?? "") : []
     yield* checkLayers("textEncoder", textEncoder, clipSkip + 1)
     const encoded = yield* encode(tokenizer, textEncoder, [...prompts, ...negatives])
     const embed = (texts: ReadonlyArray<string>, states: Tensor.Tensor<"float32">) =>

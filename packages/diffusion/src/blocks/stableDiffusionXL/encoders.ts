@@ -31,7 +31,7 @@ export const encodePromptXL = Block.make("encodePrompt", {
   inputs: {
     prompt: Fields.prompt,
     prompt2: Fields.prompt2,
-    negativePrompt: Fields.negativePromptXL,
+    negativePrompt: Fields.negativePrompt,
     negativePrompt2: Fields.negativePrompt2,
     clipSkip: Fields.clipSkip,
     numImagesPerPrompt: Fields.numImagesPerPrompt,
