@@ -65,8 +65,8 @@ const components = ({ model, scheduler }: Request) => {
 
 const isLatents = Schema.is(Fields.Latents)
 
-/** Tells the reporter of every denoising step, with a preview of the picture that the model expects. */
-const listen = (request: Request, label: string, steps: Array<number>) =>
+/** Tells the reporter of every denoising step of all pictures, with a preview of what the model expects. */
+const listener = (request: Request) =>
   Effect.gen(function* () {
     const reporter = yield* Reporter
     const decoded = yield* LatentPreview.decoded
@@ -75,17 +75,19 @@ const listen = (request: Request, label: string, steps: Array<number>) =>
         ? Effect.sync(() => LatentPreview.linear(latents, EmojiDiffusion.latentRgb))
         : decoded(latents)
     let pace = ProgressBar.started
-    return (event: { readonly index: number; readonly state: Readonly<Record<string, unknown>> }) =>
-      Effect.gen(function* () {
-        const { latents, predOriginalSample = latents, timesteps } = event.state
-        if (!Array.isArray(timesteps)) return
-        const done = event.index + 1
-        const now = yield* Clock.currentTimeMillis
-        steps.push(now)
-        pace = ProgressBar.advance(done, now)(pace)
-        const report = { label, done, total: timesteps.length, left: ProgressBar.timeLeft(pace, timesteps.length) }
-        yield* reporter.progress(report, isLatents(predOriginalSample) ? preview(predOriginalSample) : undefined)
-      })
+    return (picture: number, steps: Array<number>) =>
+      (event: { readonly index: number; readonly state: Readonly<Record<string, unknown>> }) =>
+        Effect.gen(function* () {
+          const { latents, predOriginalSample = latents, timesteps } = event.state
+          if (!Array.isArray(timesteps)) return
+          const now = yield* Clock.currentTimeMillis
+          steps.push(now)
+          const done = picture * timesteps.length + event.index + 1
+          const total = request.wanted.length * timesteps.length
+          pace = ProgressBar.advance(done, now)(pace)
+          const report = { label: request.wanted[picture]!.label, done, total, left: ProgressBar.timeLeft(pace, total) }
+          yield* reporter.progress(report, isLatents(predOriginalSample) ? preview(predOriginalSample) : undefined)
+        })
   })
 
 /**
@@ -122,12 +124,13 @@ export const forEach = <E, R>(request: Request, use: (made: Made) => Effect.Effe
       Pipeline.decodeInputs(StableDiffusion.pipeline, inputs)
     )
     return yield* Effect.gen(function* () {
-      for (const [index, { label }] of wanted.entries()) {
+      const listen = yield* listener(request)
+      for (const [index] of wanted.entries()) {
         const before = yield* Clock.currentTimeMillis
         const inputs = { ...decoded[index]!, ...pictures }
         const steps: Array<number> = []
         const images = yield* Pipeline.run(StableDiffusion.pipeline, inputs, { output: "images" }).pipe(
-          Effect.provideService(Progress, yield* listen(request, label, steps))
+          Effect.provideService(Progress, listen(index, steps))
         )
         const milliseconds = (yield* Clock.currentTimeMillis) - before
         yield* use({ index, picture: images[0], milliseconds, steps })

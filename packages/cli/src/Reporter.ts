@@ -89,8 +89,7 @@ export class Reporter extends Context.Service<Reporter, ReporterShape>()("effect
       Reporter,
       Effect.gen(function* () {
         let last = yield* Clock.currentTimeMillis
-        let label: string | undefined
-        let tenth = 0
+        let tenth = -1
         const line = (text: string) =>
           Effect.map(Clock.currentTimeMillis, (now) => {
             last = now
@@ -101,17 +100,12 @@ export class Reporter extends Context.Service<Reporter, ReporterShape>()("effect
           progress: (report) =>
             Effect.flatMap(Clock.currentTimeMillis, (now) => {
               const reached = Math.floor((10 * report.done) / report.total)
-              if (report.label === label && reached <= tenth) return Effect.void
-              label = report.label
+              if (reached === tenth || now - last < quiet) return Effect.void
               tenth = reached
-              if (now - last < quiet) return Effect.void
               const left = timeOf(report)
               return line(`${report.label}: ${report.done} of ${report.total}${left === "" ? "" : `, ${left}`}`)
             }),
-          done: (text) => {
-            label = undefined
-            return line(text)
-          }
+          done: line
         })
       })
     )

@@ -39,10 +39,11 @@ describe("Reporter", () => {
         yield* TestClock.adjust(500)
         yield* reporter.progress(at(done), Effect.die("no preview here"))
       }
+      yield* TestClock.adjust(5000)
+      yield* reporter.progress(at(20))
       yield* reporter.done("heart.png")
       yield* TestClock.adjust(5000)
       yield* reporter.progress(at(1))
-      yield* reporter.progress(at(20))
       assert.deepEqual(written, [
         "hello\n",
         "a heart: 4 of 20, 1.6 s left\n",
