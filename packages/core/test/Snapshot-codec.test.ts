@@ -1,7 +1,7 @@
 import * as Block from "@effect-blocks/core/Block"
 import * as Snapshot from "@effect-blocks/core/Snapshot"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Option, Schema } from "effect"
+import { Cause, Effect, Exit, Option, Schema } from "effect"
 
 /** A block of which the test knows more than its type says. */
 type Plain = Block.Block<any, any, any>
@@ -224,6 +224,28 @@ describe("what is no snapshot", () => {
       const beyond = bytes.slice()
       beyond.set(new TextEncoder().encode("ref:0:999"), at)
       assert.match((yield* Effect.flip(Snapshot.fromBytes(block, beyond))).message, /there are no bytes '0:999'/)
+    })
+  )
+  it.effect("whatever is changed in a file: it is read or refused, and nothing dies", () =>
+    Effect.gen(function* () {
+      const block = Block.sequential("main", [inner, keep(Snapshot.Float32)])
+      const outcome = yield* Snapshot.run(block, { x: 1, v: new Float32Array([1, 2, 3]) } as never, {
+        until: () => true
+      })
+      assert(outcome._tag === "Left")
+      const bytes = yield* Snapshot.toBytes(block, outcome.snapshot)
+      let refused = 0
+      let seed = 1
+      const below = (n: number) => (seed = (seed * 48_271) % 2_147_483_647) % n
+      for (let k = 0; k < 2_000; k++) {
+        const changed = bytes.slice()
+        for (let n = below(3); n >= 0; n--) changed[below(changed.byteLength)] = below(256)
+        const exit = yield* Effect.exit(Snapshot.fromBytes(block, changed))
+        if (Exit.isSuccess(exit)) continue
+        assert.isFalse(Cause.hasDies(exit.cause), Cause.pretty(exit.cause))
+        refused++
+      }
+      assert.isAbove(refused, 1_000)
     })
   )
 })

@@ -50,6 +50,13 @@ export const attempt = <A>(f: () => A): Failing<A> =>
 
 const planOf = (block: Compiled): Plan | undefined => (block.node?._tag === "loop" ? block.node.plan : undefined)
 
+/** Iteration variables that are not stored. The loop's functions see a cursor that they may not have made. */
+const recompute = (block: string, plan: Plan, state: Rec, cursor: unknown) =>
+  Effect.try({
+    try: () => provide(state, plan, plan.iteration(cursor, plan.view(state))),
+    catch: (error) => bad(`${block} cursor`, `the loop has no iteration there: ${String(error)}`)
+  })
+
 const encodeOne = (path: string, schemas: ReadonlyArray<Schema.Constraint>, value: unknown) => {
   const which = schemas.length === 1 ? 0 : Math.max(0, choose(schemas, value))
   return Effect.map(encodeValue(path, schemas[which]!, value), (json) => [which, json] as const)
@@ -134,7 +141,7 @@ export const decode = (root: Compiled, input: unknown): Failing<SnapshotData> =>
       }
       const state = yield* recordOf(f, descent.machine.top.state)
       const cursor = yield* decodeValue(`${f.block} cursor`, plan.cursor, f.cursor)
-      if (!plan.volatile) provide(state, plan, plan.iteration(cursor, plan.view(state)))
+      if (!plan.volatile) yield* recompute(f.block, plan, state, cursor)
       const collected = yield* Effect.forEach(f.collected ?? [], (list, c) => {
         const from = plan.collect[c]?.[0]
         if (from === undefined) return Effect.fail(bad(f.block, "collects more than the loop does"))

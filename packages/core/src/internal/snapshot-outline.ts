@@ -1,6 +1,7 @@
 /** What a composition looks like, as text: a line for each block. Two compositions of one outline can take over each other's runs. */
 import * as Schema from "effect/Schema"
 import { SnapshotMismatch } from "../Errors.ts"
+import { expectedOf } from "./expected.ts"
 import { isOptional } from "./fields.ts"
 import type { Compiled, Fields } from "./node.ts"
 
@@ -24,17 +25,17 @@ const hash53 = (text: string, seed: number): string => {
 }
 const digestOf = (text: string): string => hash53(text, 0) + hash53(text, 1)
 
-const tagOf = (document: any): string => {
-  const { _tag, representation } = document.representation
-  return _tag === "Declaration" ? (representation?.id ?? "Declaration") : _tag
-}
+/** A word for people: `Number`, `float32[batch, 4, height, width]`. */
+const labelOf = (schema: Schema.Constraint, tag: string): string =>
+  tag === "Declaration" ? expectedOf(schema).replace(/\s+/g, " ").slice(0, 80) : tag
 /** `Number`, or `Objects#3f09ac` for a Schema with more to it. Functions in it (checks, transformations) are not seen. */
 const fingerprint = (schema: Schema.Constraint): string => {
   const type: any = Schema.toRepresentation(Schema.toType(schema))
   const encoded: any = Schema.toRepresentation(Schema.toEncoded(schema))
   const text = JSON.stringify([type, encoded])
   const plain = JSON.stringify({ representation: { _tag: type.representation._tag, checks: [] }, references: {} })
-  return text === `[${plain},${plain}]` ? tagOf(type) : `${tagOf(type)}#${hash53(text, 0).slice(-6)}`
+  const label = labelOf(schema, type.representation._tag)
+  return text === `[${plain},${plain}]` ? label : `${label}#${hash53(text, 0).slice(-6)}`
 }
 const fieldsOf = (fields: Fields): string =>
   `{${Object.keys(fields)

@@ -1,0 +1,122 @@
+/**
+ * Errors of compositions. The errors of your blocks stay your own: where one happened is an annotation on its Cause,
+ * read with `pathOf` and shown by `pretty`.
+ */
+import * as Cause from "effect/Cause";
+import * as Context from "effect/Context";
+import * as Schema from "effect/Schema";
+/** The path of the block in which a Cause arose, as an annotation on it. */
+export class BlockPath extends Context.Service()("effect-blocks/BlockPath") {
+}
+/**
+ * The path of the block in which a run failed, such as `text2image.denoise[3].unet`.
+ *
+ * ```ts
+ * import assert from "node:assert"
+ * import { Effect, Exit, Schema } from "effect"
+ * import * as Block from "@effect-blocks/core/Block"
+ * import * as Errors from "@effect-blocks/core/Errors"
+ *
+ * const fail = Block.make("fail", { inputs: {}, outputs: { x: Schema.Number }, run: () => Effect.fail("broken") })
+ * const exit = Effect.runSyncExit(Block.sequential("outer", [fail]).run({}))
+ * assert(Exit.isFailure(exit))
+ * assert.equal(Errors.pathOf(exit.cause), "outer.fail")
+ * ```
+ */
+export const pathOf = (cause) => Context.getOrUndefined(Cause.annotations(cause), BlockPath);
+/** Puts a segment (`denoise`, `[3]`) before the path of a Cause. For packages that add combinators. */
+export const prependPath = (cause, segment) => {
+    if (segment === "")
+        return cause;
+    const rest = pathOf(cause);
+    const path = rest === undefined ? segment : rest.startsWith("[") ? segment + rest : `${segment}.${rest}`;
+    return Cause.annotate(cause, Context.make(BlockPath, path), { overwrite: true });
+};
+/**
+ * A Cause as text, the path of the block first.
+ *
+ * ```ts
+ * import assert from "node:assert"
+ * import { Effect, Exit, Schema } from "effect"
+ * import * as Block from "@effect-blocks/core/Block"
+ * import * as Errors from "@effect-blocks/core/Errors"
+ *
+ * const unet = Block.make("unet", { inputs: {}, outputs: { x: Schema.Number }, run: () => Effect.die(new Error("out of memory")) })
+ * const exit = Effect.runSyncExit(unet.run({}))
+ * assert(Exit.isFailure(exit))
+ * assert.match(Errors.pretty(exit.cause), /^in unet: Error: out of memory/)
+ * ```
+ */
+export const pretty = (cause) => {
+    const path = pathOf(cause), text = Cause.pretty(cause);
+    return path === undefined ? text : `in ${path}: ${text}`;
+};
+/** A conditional chose a branch for which inputs are missing. Nothing of the branch has run. */
+export class MissingInputError extends Schema.TaggedError()("MissingInputError", {
+    /** the conditional */
+    block: Schema.String,
+    branch: Schema.String,
+    /** the inputs that the branch cannot do without */
+    missing: Schema.Array(Schema.String),
+    /** what they should be, in the same order */
+    expected: Schema.Array(Schema.String)
+}) {
+    get message() {
+        const what = this.missing.map((name, i) => `'${name}' (${this.expected[i]})`).join(", ");
+        return `block '${this.block}' chose branch '${this.branch}', which needs ${what}`;
+    }
+}
+/** One thing that is wrong with the inputs of a run. */
+export class InputIssue extends Schema.Class("InputIssue")({
+    /** the input */
+    field: Schema.String,
+    /** where in its value, such as `prompt` or `sizes[0].width` */
+    path: Schema.String,
+    /** the path of the block that reads it */
+    block: Schema.String,
+    /** what it should be, as text */
+    expected: Schema.String,
+    /** what is wrong */
+    reason: Schema.String
+}) {
+}
+/** The inputs of a run do not fit. All that is wrong is listed, and nothing has run. */
+export class InputError extends Schema.TaggedError()("InputError", {
+    /** the block that was to run */
+    block: Schema.String,
+    issues: Schema.Array(InputIssue)
+}) {
+    get message() {
+        const lines = this.issues.map((i) => `  ${i.path}: ${i.reason}${i.block === "" ? "" : `, read by ${i.block}`}`);
+        return `inputs of '${this.block}' do not fit:\n${lines.join("\n")}`;
+    }
+}
+/** A composition that the compiler would have refused: made from untyped code. Thrown, since it is a mistake in a program. */
+export class CompositionError extends Schema.TaggedError()("CompositionError", {
+    /** the composition */
+    block: Schema.String,
+    reason: Schema.String
+}) {
+    get message() {
+        return `'${this.block}': ${this.reason}`;
+    }
+}
+/** The snapshot was taken of another composition. */
+export class SnapshotMismatch extends Schema.TaggedError()("SnapshotMismatch", {
+    path: Schema.String,
+    was: Schema.String,
+    now: Schema.String
+}) {
+    get message() {
+        return `the snapshot was taken of another composition: at '${this.path}' it was ${this.was || "nothing"}, now it is ${this.now || "nothing"}`;
+    }
+}
+/** Not a snapshot, or a value of it does not go through the Schema of its field. */
+export class SnapshotInvalid extends Schema.TaggedError()("SnapshotInvalid", {
+    path: Schema.String,
+    reason: Schema.String
+}) {
+    get message() {
+        return `snapshot${this.path && ` at '${this.path}'`}: ${this.reason}`;
+    }
+}

@@ -1,0 +1,2 @@
+import * as Context from "effect/Context";
+export const Blobs = Context.Reference("effect-blocks/Blobs", { defaultValue: () => null });

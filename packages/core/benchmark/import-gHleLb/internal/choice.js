@@ -1,0 +1,115 @@
+import * as Effect from "effect/Effect";
+import * as Exit from "effect/Exit";
+import { CompositionError, MissingInputError } from "../Errors.js";
+import { fromExec, unique } from "./block.js";
+import { located } from "./place.js";
+import { choiceFields, isNeeded, Trigger, viewOf } from "./fields.js";
+import { expectedOf } from "./expected.js";
+/** what is missing for a branch */
+const missingOf = (block, branch, state) => {
+    let missing;
+    for (const k of branch.need)
+        if (state[k] === undefined)
+            (missing ??= []).push(k);
+    return missing === undefined
+        ? undefined
+        : new MissingInputError({
+            block: block.name,
+            branch: branch.block.name,
+            missing,
+            expected: missing.map((k) => expectedOf(branch.block.inputs[k]))
+        });
+};
+const choice = (name, options) => {
+    const { branches, select } = options;
+    unique(name, branches);
+    const byName = new Map(branches.map((block) => [
+        block.name,
+        {
+            block,
+            need: Object.keys(block.inputs).filter((k) => isNeeded(block.inputs[k]))
+        }
+    ]));
+    const choose = (state) => {
+        const chosen = select(state);
+        if (chosen === undefined)
+            return undefined;
+        const branch = byName.get(chosen);
+        if (branch === undefined) {
+            throw new CompositionError({
+                block: name,
+                reason: `chose '${chosen}', which is none of its branches ${[...byName.keys()].join(", ")}`
+            });
+        }
+        return branch;
+    };
+    const self = fromExec({
+        kind: "conditional",
+        name,
+        description: options.description,
+        ...choiceFields(branches, options.skippable, options.triggers),
+        blocks: branches,
+        node: {
+            _tag: "conditional",
+            choose,
+            branch: (name) => byName.get(name),
+            missing: (branch, state) => missingOf(self, branch, state)
+        },
+        choose: select,
+        skippable: options.skippable,
+        label: options.label,
+        rebuild: (branches) => choice(name, { ...options, branches }),
+        renamed: (name) => choice(name, options),
+        exec: (state, run) => {
+            const branch = choose(state);
+            if (branch === undefined)
+                return null;
+            const missing = missingOf(self, branch, state);
+            if (missing !== undefined)
+                return Exit.fail(missing);
+            const block = branch.block;
+            const outer = run.places.at;
+            let e;
+            try {
+                e = block.exec(state, run);
+            }
+            catch (defect) {
+                e = Exit.die(defect);
+            }
+            if (e === null)
+                return null;
+            const finished = Effect.map(e, (value) => block.finish(state, value));
+            return located(run, outer, finished, () => block.name);
+        }
+    });
+    return self;
+};
+export const auto = (name, branches, options) => {
+    const whens = branches.filter((b) => "when" in b);
+    const fallback = branches.find((b) => !("when" in b));
+    const triggers = whens.map((w) => [w.when, w.block.name]);
+    return choice(name, {
+        description: options?.description,
+        branches: [...whens.map((w) => w.block), ...(fallback === undefined ? [] : [fallback])],
+        skippable: fallback === undefined,
+        triggers: Object.fromEntries(whens.map((w) => [w.when, Trigger])),
+        label: (branch) => triggers.find(([, name]) => name === branch)?.[0] ?? "otherwise",
+        select: (state) => {
+            for (const [trigger, branch] of triggers)
+                if (state[trigger] !== undefined)
+                    return branch;
+            return fallback?.name;
+        }
+    });
+};
+export const conditional = (name, options) => {
+    const view = viewOf(options.triggers);
+    return choice(name, {
+        description: options.description,
+        branches: options.branches,
+        skippable: options.otherwise === undefined,
+        triggers: options.triggers,
+        label: (branch) => (branch === options.otherwise ? "otherwise" : branch),
+        select: (state) => options.select(view(state)) ?? options.otherwise
+    });
+};

@@ -1,0 +1,67 @@
+import * as Effect from "effect/Effect";
+import * as Exit from "effect/Exit";
+import { CompositionError, prependPath } from "../Errors.js";
+import { fromExec, unique } from "./block.js";
+import { besideFields, writerOf } from "./fields.js";
+import { copy } from "./state.js";
+import { inside } from "./stepping.js";
+export const parallel = (name, blocks, options) => {
+    const steps = blocks;
+    unique(name, steps);
+    const writer = new Map();
+    for (const b of steps) {
+        for (const k of Object.keys(b.outputs)) {
+            if (writer.has(k)) {
+                throw new CompositionError({
+                    block: name,
+                    reason: `'${writer.get(k)}' and '${b.name}' both write '${k}' in parallel`
+                });
+            }
+            writer.set(k, b.name);
+        }
+    }
+    const writers = steps.map((b) => writerOf(b.outputs));
+    const concurrency = options?.concurrency ?? "unbounded";
+    return fromExec({
+        kind: "parallel",
+        name,
+        description: options?.description,
+        ...besideFields(steps),
+        blocks,
+        rebuild: (blocks) => parallel(name, blocks, options),
+        exec: (state, run) => {
+            const states = [], waiting = [];
+            const begin = (b) => {
+                const own = copy(state);
+                states.push(own);
+                let e;
+                try {
+                    e = b.exec(own, { ...inside(run, b.name), places: { at: null } });
+                }
+                catch (defect) {
+                    e = Exit.die(defect);
+                }
+                if (e !== null) {
+                    waiting.push(Effect.matchCauseEffect(e, {
+                        onSuccess: (value) => {
+                            b.finish(own, value);
+                            return Exit.void;
+                        },
+                        onFailure: (cause) => Exit.failCause(prependPath(cause, b.name))
+                    }));
+                }
+            };
+            for (const b of steps)
+                begin(b);
+            const merge = () => {
+                for (let i = 0; i < states.length; i++)
+                    writers[i](state, states[i]);
+            };
+            if (waiting.length === 0) {
+                merge();
+                return null;
+            }
+            return Effect.map(Effect.forEach(waiting, (e) => e, { concurrency, discard: true }), merge);
+        }
+    });
+};

@@ -1,0 +1,106 @@
+/** Runs that can be left and re-entered. */
+import * as Effect from "effect/Effect";
+import { Machine } from "./machine.js";
+import { runOf } from "./block.js";
+import { expectedOf } from "./expected.js";
+import { Progress } from "./progress.js";
+import { attempt } from "./snapshot-json.js";
+import { bad, capture, restore } from "./snapshot-frames.js";
+import { choose, schemasOf } from "./snapshot-values.js";
+import { copy } from "./state.js";
+import { driveRun } from "./stepping.js";
+class BoundaryImpl {
+    #machine;
+    count;
+    constructor(machine, count) {
+        this.#machine = machine;
+        this.count = count;
+    }
+    get at() {
+        return this.#machine.at;
+    }
+    get path() {
+        return this.#machine.path();
+    }
+    get index() {
+        return this.#machine.top.index;
+    }
+    snapshot() {
+        return capture(this.#machine);
+    }
+}
+const hookOf = (options) => {
+    const { until, onBoundary } = options;
+    if (until === undefined && onBoundary === undefined)
+        return null;
+    const every = options.every ?? 1;
+    const regular = typeof every === "number";
+    let count = -1;
+    const at = (m) => {
+        count++;
+        if (until === undefined && regular && (count + 1) % every !== 0)
+            return null;
+        const boundary = new BoundaryImpl(m, count);
+        m.leaving = until !== undefined && until(boundary) === true;
+        const due = onBoundary !== undefined && (regular ? (count + 1) % every === 0 : every(boundary) === true);
+        return due ? onBoundary(capture(m), boundary) : null;
+    };
+    return { on: options.on ?? "leaf", at };
+};
+const observe = (m, options) => Effect.withFiber((fiber) => Effect.map(driveRun(m, runOf(fiber), { hook: hookOf(options), listener: fiber.getRef(Progress) }), (ended) => {
+    if (options.until === undefined)
+        return m.result();
+    return ended === "done" ? { _tag: "Done", output: m.result() } : { _tag: "Left", snapshot: capture(m) };
+}));
+const begin = (root, inputs) => Effect.suspend(() => {
+    const state = root.enter(inputs);
+    const machine = () => new Machine(root).begin([root], state);
+    const drawn = root.draw(state);
+    return drawn === null ? Effect.succeed(machine()) : Effect.map(drawn, machine);
+});
+/** Defaults that are effects can neither fail nor need anything: `Field.default` sees to that. */
+export const start = (root, inputs) => Effect.map(begin(root, inputs), capture);
+export const run = (root, inputs, options = {}) => Effect.flatMap(begin(root, inputs), (m) => observe(m, options));
+export const resume = (root, snapshot, options = {}) => Effect.flatMap(attempt(() => restore(root, snapshot)), (m) => observe(m, options));
+export const modify = (root, snapshot, changes) => attempt(() => {
+    const m = restore(root, snapshot);
+    const table = schemasOf(root);
+    const names = new Set([...Object.keys(root.inputs), ...Object.keys(root.outputs)]);
+    const changed = { ...changes };
+    for (const name of Object.keys(changes)) {
+        const schemas = table.get(name);
+        if (!names.has(name) || schemas === undefined) {
+            throw bad(name, `is no variable of '${root.name}', which has ${[...names].map((n) => `'${n}'`).join(", ")}`);
+        }
+        if (changes[name] !== undefined && choose(schemas, changes[name]) === -1) {
+            throw bad(name, `should be ${[...new Set(schemas.map(expectedOf))].join(" or ")}`);
+        }
+    }
+    // under an iteration variable another variable of that name is hidden, in all that is inside as well
+    const hidden = new Set();
+    const stack = m.stack.filter((f) => f.node._tag !== "provide");
+    const frames = snapshot.frames.map((f, i) => {
+        if (f.state === undefined)
+            return f;
+        const { node } = stack[i];
+        if (node._tag === "loop")
+            for (const name of node.plan.provides)
+                hidden.add(name);
+        const state = copy(f.state);
+        for (const name of Object.keys(changed))
+            if (!hidden.has(name))
+                state[name] = changed[name];
+        return { ...f, state };
+    });
+    return { ...snapshot, frames };
+});
+export const where = (root, snapshot) => attempt(() => {
+    const m = restore(root, snapshot);
+    const { top } = m;
+    return {
+        at: m.at,
+        path: m.path(),
+        state: copy(top.state),
+        ...(m.at === "iteration" ? { iteration: m.event() } : {})
+    };
+});
