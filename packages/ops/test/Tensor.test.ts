@@ -449,6 +449,10 @@ describe("Schema", () => {
     assert.include(decode({ ...good, data: "ref:0" }), "there is no Blobs service")
     assert.include(decode({ ...good, data: 7 }), "data")
     assert.include(decode("float32"), "object")
+    const Byte = Schema.toCodecJson(Tensor.uint8("n"))
+    for (const data of ["AA=A", "AAAA", "A===", "AA"]) {
+      assert.isTrue(Result.isFailure(Schema.decodeUnknownResult(Byte)({ dtype: "uint8", shape: [1], data })), data)
+    }
     const Bool = Schema.toCodecJson(Tensor.bool("n"))
     assert.include(messageOf(Bool, { dtype: "bool", shape: [1], data: "Ag==" }), "a bool is one byte, 0 or 1")
     const Text = Schema.toCodecJson(Tensor.string("n"))

@@ -58,12 +58,15 @@ const encode = (tensor: Tensor): Effect.Effect<Json> => {
   )
 }
 
-/** Buffer skips what is not base64; a string that is all base64 has exactly the length of its bytes' encoding. */
+/**
+ * Buffer skips what is not base64 and stops at padding; a string that is all base64 has exactly the length of its bytes'
+ * encoding, and padding at its end only.
+ */
 const fromBase64 = (text: string): Uint8Array | undefined => {
   const bytes = Buffer.from(text, "base64")
-  const padding = text.indexOf("=")
-  const whole = text.length === Math.ceil(bytes.length / 3) * 4
-  return whole && (padding === -1 || text.length - padding === (3 - (bytes.length % 3)) % 3) ? bytes : undefined
+  const padding = (3 - (bytes.length % 3)) % 3
+  const whole = text.length === Math.ceil(bytes.length / 3) * 4 && text.endsWith("=".repeat(padding))
+  return whole ? bytes : undefined
 }
 
 const build = (dtype: NumericDType, shape: ReadonlyArray<number>, bytes: Uint8Array): Tensor | string => {
