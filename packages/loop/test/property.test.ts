@@ -88,14 +88,26 @@ const check = async (c: Composition, inputs: Inputs): Promise<void> => {
   const observed = await run(observe)
   assert.deepStrictEqual([observed.result, observed.log], [expected.result, wholeLog], "snapshots taken")
 
+  const text = (snapshot: Snapshot.Snapshot) => JSON.stringify(must(Snapshot.encode(block, snapshot)))
+  const iterations: Array<string> = []
+  const sparse = await run(
+    Snapshot.run(block, inputs as never, {
+      on: "iteration",
+      onBoundary: (snapshot) => Effect.sync(() => iterations.push(text(snapshot)))
+    })
+  )
+  assert.deepStrictEqual([sparse.result, sparse.log], [expected.result, wholeLog], "snapshots taken after iterations")
+  const those = taken.filter(({ snapshot }) => snapshot.at === "iteration").map(({ snapshot }) => text(snapshot))
+  assert.deepStrictEqual(iterations, those, "the same snapshots after iterations")
+
   const stride = Math.max(1, Math.floor(taken.length / 40))
   for (let k = 0; k < taken.length; k += stride) {
     const { snapshot, done } = taken[k]!
     counts.boundaries++
     counts.deepest = Math.max(counts.deepest, snapshot.frames.length)
-    const text = JSON.stringify(must(Snapshot.encode(block, snapshot)))
-    const back = must(Snapshot.decode(block, JSON.parse(text)))
-    assert.strictEqual(JSON.stringify(must(Snapshot.encode(block, back))), text, `encoded again, at ${k}`)
+    const encoded = text(snapshot)
+    const back = must(Snapshot.decode(block, JSON.parse(encoded)))
+    assert.strictEqual(text(back), encoded, `encoded again, at ${k}`)
     const other = k % 3 === 0 ? must(Snapshot.fromBytes(block, must(Snapshot.toBytes(block, snapshot)))) : snapshot
     for (const from of [back, back, other]) {
       counts.resumes++
@@ -110,7 +122,7 @@ const check = async (c: Composition, inputs: Inputs): Promise<void> => {
     let at = taken[0]!.snapshot
     for (let hops = 0; result === undefined; hops++) {
       counts.hops++
-      const through = must(Snapshot.decode(block, JSON.parse(JSON.stringify(must(Snapshot.encode(block, at))))))
+      const through = must(Snapshot.decode(block, JSON.parse(text(at))))
       const hop = await run(Snapshot.resume(block, through, { on: hops % 2 === 0 ? "any" : "leaf", until: () => true }))
       all = all.concat(hop.log)
       if (Exit.isFailure(hop.exit)) result = hop.result
