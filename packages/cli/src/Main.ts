@@ -3,6 +3,7 @@
  *
  * @module
  */
+import * as Errors from "@effect-blocks/core/Errors"
 import * as CliConfig from "effect/cli/CliConfig"
 import * as CliOutput from "effect/cli/CliOutput"
 import * as Command from "effect/cli/Command"
@@ -58,6 +59,9 @@ const logger = Logger.make(({ logLevel, message }) => {
     .join(" ")
   process.stderr.write(`${logLevel.toLowerCase()}: ${text}\n`)
 })
+
+/** With `--log-level debug` the whole Cause is told too: the block's path, stacks. */
+const isVerbose = (args: ReadonlyArray<string>): boolean => /--log-level[= ](all|trace|debug)/i.test(args.join(" "))
 
 /** Standard error gets one line, and with `--json` standard output one object. */
 const report = (failure: Failure, args: ReadonlyArray<string>) =>
@@ -127,7 +131,8 @@ export const main = (args: ReadonlyArray<string>): Effect.Effect<number, never, 
             error instanceof Object && "_tag" in error && error._tag === "ShowHelp" && "errors" in error
               ? usage(error as unknown as Parameters<typeof usage>[0])
               : fromCause(cause, flagOfField)
-          return Effect.andThen(Effect.logDebug(cause), report(failure, args))
+          const details = isVerbose(args) ? Console.error(Errors.pretty(cause)) : Effect.void
+          return Effect.andThen(details, report(failure, args))
         }
       })
     )
