@@ -448,6 +448,53 @@ describe("bad input", () => {
   )
 })
 
+describe("the pipeline", () => {
+  it("names its workflows", () => {
+    const names = (workflow: "text2image" | "image2image" | "inpainting") =>
+      Block.executionBlocks(pipeline, pipeline.workflows[workflow]).map(({ path }) => path)
+    assert.include(names("text2image"), "stableDiffusion.text2image.prepareLatents")
+    assert.include(names("image2image"), "stableDiffusion.image2image.encodeImage")
+    assert.include(names("inpainting"), "stableDiffusion.inpainting.denoise.blendLatents")
+    const inputs = Object.keys(Block.workflow(pipeline, "text2image").inputs)
+    assert.include(inputs, "prompt")
+    assert.notInclude(inputs, "image")
+  })
+
+  it("shows ranges, defaults and descriptions to documents and flags", () => {
+    const { properties } = Block.inputJsonSchema(pipeline) as { properties: Record<string, object> }
+    assert.deepInclude(properties["numInferenceSteps"], { type: "integer", minimum: 1, maximum: 1000, default: 50 })
+    assert.deepInclude(properties["strength"], { minimum: 0, maximum: 1 })
+    for (const [name, property] of Object.entries(properties)) {
+      assert.isTrue(JSON.stringify(property).includes('"description"'), name)
+    }
+    // nothing that blocks only tell each other
+    const given =
+      "prompt negativePrompt numImagesPerPrompt seed clipSkip height width latents image maskImage strength " +
+      "numInferenceSteps timesteps sigmas eta guidanceScale guidanceRescale"
+    assert.sameMembers(Object.keys(properties), given.split(" "))
+    assert.include(Block.describe(text2image), "How strongly the prompt counts")
+  })
+
+  it.effect("takes JSON", () =>
+    Effect.gen(function* () {
+      const { images } = yield* Pipeline.runUnknown(pipeline, {
+        prompt: "cat",
+        numInferenceSteps: 2,
+        seed: "12345678901234567890"
+      })
+      assert.strictEqual(images.length, 1)
+      const error = yield* Effect.flip(Pipeline.runUnknown(pipeline, { prompt: 1, strength: 2, steps: 3 }))
+      assert.strictEqual(error._tag, "InputError")
+      if (error._tag === "InputError") {
+        assert.sameMembers(
+          error.issues.map(({ field }) => field),
+          ["prompt", "strength", "steps"]
+        )
+      }
+    }).pipe(Effect.provide(fakes.make().layer))
+  )
+})
+
 describe("a run", () => {
   it.effect("says where a model failed", () =>
     Effect.gen(function* () {

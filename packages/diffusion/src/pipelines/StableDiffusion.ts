@@ -145,8 +145,9 @@ export const inpainting = Block.sequential(
  * assert.deepEqual(picture.shape, [128, 128, 3])
  * ```
  */
-export const pipeline = Block.auto(
-  "stableDiffusion",
-  [Block.when("maskImage", inpainting), Block.when("image", image2image), text2image],
-  { description: "Stable Diffusion: from words, from a picture, or into a picture" }
+export const pipeline = Block.workflows(
+  Block.auto("stableDiffusion", [Block.when("maskImage", inpainting), Block.when("image", image2image), text2image], {
+    description: "Stable Diffusion: from words, from a picture, or into a picture"
+  }),
+  { text2image: ["prompt"], image2image: ["prompt", "image"], inpainting: ["prompt", "image", "maskImage"] }
 )

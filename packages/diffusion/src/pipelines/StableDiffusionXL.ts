@@ -158,13 +158,21 @@ export const inpainting = Block.sequential(
  * assert.deepEqual(names.toSorted(), ["image2image", "inpainting", "latents2image", "text2image"])
  * ```
  */
-export const pipeline = Block.auto(
-  "stableDiffusionXL",
-  [
-    Block.when("maskImage", inpainting),
-    Block.when("image", image2image),
-    Block.when("imageLatents", latents2image),
-    text2image
-  ],
-  { description: "Stable Diffusion XL: from words, from a picture or latents, or into a picture" }
+export const pipeline = Block.workflows(
+  Block.auto(
+    "stableDiffusionXL",
+    [
+      Block.when("maskImage", inpainting),
+      Block.when("image", image2image),
+      Block.when("imageLatents", latents2image),
+      text2image
+    ],
+    { description: "Stable Diffusion XL: from words, from a picture or latents, or into a picture" }
+  ),
+  {
+    text2image: ["prompt"],
+    image2image: ["prompt", "image"],
+    latents2image: ["prompt", "imageLatents"],
+    inpainting: ["prompt", "image", "maskImage"]
+  }
 )

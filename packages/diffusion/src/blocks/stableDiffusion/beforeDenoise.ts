@@ -16,7 +16,19 @@ import * as Scheduler from "../../Scheduler.ts"
 
 // ------------------------------------------------------------------ timesteps
 
-/** The scheduler's plan, from the noisiest step on. */
+/**
+ * The scheduler's plan, from the noisiest step on.
+ *
+ * ```ts
+ * import { setTimesteps } from "@effect-blocks/diffusion/blocks/stableDiffusion/beforeDenoise"
+ * import * as Scheduler from "@effect-blocks/diffusion/Scheduler"
+ * import * as Effect from "effect/Effect"
+ * import assert from "node:assert"
+ *
+ * const run = Effect.provide(setTimesteps.run({ numInferenceSteps: 4 }), Scheduler.layer({ _class_name: "DDIMScheduler" }))
+ * assert.deepEqual(Effect.runSync(run).timesteps, [750, 500, 250, 0])
+ * ```
+ */
 export const setTimesteps = Block.make("setTimesteps", {
   description: "Plans the denoising steps",
   inputs: stepFields,
@@ -49,7 +61,19 @@ const withStrength = <const Name extends string>(name: Name, strength: number) =
     })
   })
 
-/** The scheduler's plan for image to image: `strength` (0.8) of it. */
+/**
+ * The scheduler's plan for image to image: `strength` (0.8) of it.
+ *
+ * ```ts
+ * import { setImageTimesteps } from "@effect-blocks/diffusion/blocks/stableDiffusion/beforeDenoise"
+ * import * as Scheduler from "@effect-blocks/diffusion/Scheduler"
+ * import * as Effect from "effect/Effect"
+ * import assert from "node:assert"
+ *
+ * const run = setImageTimesteps.run({ numInferenceSteps: 4, strength: 0.5 })
+ * assert.deepEqual(Effect.runSync(Effect.provide(run, Scheduler.layer({ _class_name: "DDIMScheduler" }))).timesteps, [250, 0])
+ * ```
+ */
 export const setImageTimesteps = withStrength("setImageTimesteps", 0.8)
 
 /** The scheduler's plan for inpainting: `strength` (1) of it. */
@@ -57,7 +81,25 @@ export const setInpaintTimesteps = withStrength("setInpaintTimesteps", 1)
 
 // ------------------------------------------------------------------ latents
 
-/** Noise to start from, scaled as the scheduler wants it. */
+/**
+ * Noise to start from, scaled as the scheduler wants it.
+ *
+ * ```ts
+ * import { prepareLatents, setTimesteps } from "@effect-blocks/diffusion/blocks/stableDiffusion/beforeDenoise"
+ * import { VaeDecoder } from "@effect-blocks/diffusion/Components"
+ * import * as Scheduler from "@effect-blocks/diffusion/Scheduler"
+ * import * as Rng from "@effect-blocks/ops/Rng"
+ * import * as Effect from "effect/Effect"
+ * import assert from "node:assert"
+ *
+ * const vae = { scaleFactor: 8, latentChannels: 4, scalingFactor: 1, decode: () => Effect.die("not run here") }
+ * const program = Effect.gen(function* () {
+ *   const { plan } = yield* setTimesteps.run({})
+ *   return yield* prepareLatents.run({ plan, batchSize: 1, height: 512, width: 512, rng: [Rng.make(0)] })
+ * }).pipe(Effect.provideService(VaeDecoder, vae), Effect.provide(Scheduler.layer({ _class_name: "DDIMScheduler" })))
+ * assert.deepEqual(Effect.runSync(program).latents.shape, [1, 4, 64, 64])
+ * ```
+ */
 export const prepareLatents = Block.make("prepareLatents", {
   description: "Draws the first noise",
   inputs: { ...latentFields, latents: Fields.initialLatents },

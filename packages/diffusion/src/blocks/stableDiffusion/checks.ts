@@ -86,7 +86,19 @@ export const checkComponentsXL = Block.make("checkComponents", {
     ])
 })
 
-/** Counts the pictures and starts their random generators: one for all, or one for each. */
+/**
+ * Counts the pictures and starts their random generators: one for all, or one for each.
+ *
+ * ```ts
+ * import { checkInputs } from "@effect-blocks/diffusion/blocks/stableDiffusion/checks"
+ * import * as Effect from "effect/Effect"
+ * import assert from "node:assert"
+ *
+ * const { batchSize, rng } = Effect.runSync(checkInputs.run({ prompt: ["a cat", "a dog"], numImagesPerPrompt: 2, seed: [1, 2, 3, 4] }))
+ * assert.equal(batchSize, 4)
+ * assert.equal(rng[3]?.seed, 4)
+ * ```
+ */
 export const checkInputs = Block.make("checkInputs", {
   description: "Counts the pictures and starts their random generators",
   inputs: {
@@ -189,7 +201,32 @@ const sidesFor = (
   ]
 }
 
-/** The size of a picture made from words alone: as asked for, else the model's own. */
+/**
+ * The size of a picture made from words alone: as asked for, else the model's own.
+ *
+ * ```ts
+ * import { textSize } from "@effect-blocks/diffusion/blocks/stableDiffusion/checks"
+ * import { Unet, VaeDecoder } from "@effect-blocks/diffusion/Components"
+ * import * as Effect from "effect/Effect"
+ * import assert from "node:assert"
+ *
+ * const unet = {
+ *   inChannels: 4,
+ *   outChannels: 4,
+ *   sampleSize: 64,
+ *   sizeMultiple: 8,
+ *   crossAttentionDim: 768,
+ *   predict: () => Effect.die("not run here")
+ * }
+ * const vae = { scaleFactor: 8, latentChannels: 4, scalingFactor: 0.18215, decode: () => Effect.die("not run here") }
+ * const size = (inputs: { readonly height?: number }) =>
+ *   textSize.run({ ...inputs, batchSize: 1 }).pipe(Effect.provideService(Unet, unet), Effect.provideService(VaeDecoder, vae))
+ *
+ * assert.deepEqual(Effect.runSync(size({})), { height: 512, width: 512 })
+ * const error = Effect.runSync(Effect.flip(size({ height: 500 })))
+ * assert.match(error.message, /height: it is 500, expected a multiple of 64/)
+ * ```
+ */
 export const textSize = Block.make("textSize", {
   description: "Settles and checks the size: as asked for, else the model's own",
   inputs: sizeInputs,

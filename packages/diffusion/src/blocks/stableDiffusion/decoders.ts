@@ -12,7 +12,27 @@ import * as Fields from "../../Fields.ts"
 
 const f = Math.fround
 
-/** Latents to pixels of about -1..1. */
+/**
+ * Latents to pixels of about -1..1.
+ *
+ * ```ts
+ * import { decodeLatents } from "@effect-blocks/diffusion/blocks/stableDiffusion/decoders"
+ * import { VaeDecoder } from "@effect-blocks/diffusion/Components"
+ * import * as Tensor from "@effect-blocks/ops/Tensor"
+ * import * as Effect from "effect/Effect"
+ * import assert from "node:assert"
+ *
+ * const vae = {
+ *   scaleFactor: 1,
+ *   latentChannels: 3,
+ *   scalingFactor: 0.5,
+ *   decode: (latents: Tensor.Tensor<"float32">) => Effect.succeed(latents)
+ * }
+ * const latents = Tensor.make("float32", [1, 3, 1, 1], Float32Array.of(0.25, 0, -0.25))
+ * const { decoded } = Effect.runSync(Effect.provideService(decodeLatents.run({ latents }), VaeDecoder, vae))
+ * assert.deepEqual([...decoded.data], [0.5, 0, -0.5])
+ * ```
+ */
 export const decodeLatents = Block.make("decodeLatents", {
   description: "Decodes the latents",
   inputs: { latents: Fields.latents },
@@ -25,7 +45,20 @@ export const decodeLatents = Block.make("decodeLatents", {
   }
 })
 
-/** Pixels of -1..1 to 8-bit pictures, rounded half to even as numpy rounds. */
+/**
+ * Pixels of -1..1 to 8-bit pictures, rounded half to even as numpy rounds.
+ *
+ * ```ts
+ * import { postprocess } from "@effect-blocks/diffusion/blocks/stableDiffusion/decoders"
+ * import * as Tensor from "@effect-blocks/ops/Tensor"
+ * import * as Effect from "effect/Effect"
+ * import assert from "node:assert"
+ *
+ * const decoded = Tensor.make("float32", [1, 3, 1, 1], Float32Array.of(-1, 0, 1))
+ * const { images } = Effect.runSync(postprocess.run({ decoded }))
+ * assert.deepEqual([...images[0].data], [0, 128, 255])
+ * ```
+ */
 export const postprocess = Block.make("postprocess", {
   description: "Makes 8-bit pictures",
   inputs: { decoded: Fields.decoded },

@@ -54,7 +54,29 @@ export const predictNoise = Block.make("predictNoise", {
   })
 })
 
-/** Makes one prediction of them. */
+/**
+ * Makes one prediction of them.
+ *
+ * ```ts
+ * import { guide } from "@effect-blocks/diffusion/blocks/stableDiffusion/denoise"
+ * import * as Guider from "@effect-blocks/diffusion/Guider"
+ * import * as Tensor from "@effect-blocks/ops/Tensor"
+ * import * as Effect from "effect/Effect"
+ * import assert from "node:assert"
+ *
+ * const all = (value: number) => Tensor.make("float32", [1, 1, 1, 1], Float32Array.of(value))
+ * const run = guide.run({
+ *   predictions: { predCond: all(2), predUncond: all(1) },
+ *   guiderState: Guider.initial,
+ *   guidanceScale: 3,
+ *   t: 999,
+ *   i: 0,
+ *   guidanceSteps: 10
+ * })
+ * const layer = Guider.layer({ _class_name: "ClassifierFreeGuidance" })
+ * assert.equal(Effect.runSync(Effect.provide(run, layer)).noisePred.data[0], 1 + 3 * (2 - 1))
+ * ```
+ */
 export const guide = Block.make("guide", {
   description: "Combines the predictions",
   inputs: { ...guidanceFields, predictions: Fields.predictions, guiderState: Fields.guiderState },
@@ -98,7 +120,23 @@ export const schedulerStep = Block.make("schedulerStep", {
   }
 })
 
-/** What a UNet of 9 channels sees: latents, mask, latents of the masked picture. One of 4 sees the latents alone. */
+/**
+ * What a UNet of 9 channels sees: latents, mask, latents of the masked picture. One of 4 sees the latents alone.
+ *
+ * ```ts
+ * import { concatMask } from "@effect-blocks/diffusion/blocks/stableDiffusion/denoise"
+ * import * as Tensor from "@effect-blocks/ops/Tensor"
+ * import * as Effect from "effect/Effect"
+ * import assert from "node:assert"
+ *
+ * const masking = {
+ *   mask: Tensor.zeros("float32", [1, 1, 8, 8]),
+ *   maskedImageLatents: Tensor.zeros("float32", [1, 4, 8, 8])
+ * }
+ * const run = concatMask.run({ modelInput: Tensor.zeros("float32", [2, 4, 8, 8]), masking })
+ * assert.deepEqual(Effect.runSync(run).modelInput.shape, [2, 9, 8, 8])
+ * ```
+ */
 export const concatMask = Block.pure("concatMask", {
   description: "Adds the mask and the masked picture, for a UNet that was trained to inpaint",
   inputs: { modelInput: Fields.Latents, masking: Fields.masking },
@@ -138,6 +176,23 @@ export const blendLatents = Block.make("blendLatents", {
 /**
  * The loop itself, without blocks: over the timesteps, `t` the timestep and `i` its place. For a denoising loop of one's
  * own: `Loop.fromBlocks(timestepLoop, [scaleModelInput, predictNoise, guide, mine, schedulerStep])`.
+ *
+ * ```ts
+ * import * as Block from "@effect-blocks/core/Block"
+ * import { guide, predictNoise, scaleModelInput, schedulerStep, timestepLoop } from "@effect-blocks/diffusion/blocks/stableDiffusion/denoise"
+ * import * as Fields from "@effect-blocks/diffusion/Fields"
+ * import * as Loop from "@effect-blocks/loop/Loop"
+ * import * as Schema from "effect/Schema"
+ * import assert from "node:assert"
+ *
+ * const watch = Block.pure("watch", {
+ *   inputs: { latents: Fields.latents, t: Schema.Finite },
+ *   outputs: {},
+ *   run: () => ({})
+ * })
+ * const denoise = Loop.fromBlocks(timestepLoop, [scaleModelInput, predictNoise, guide, schedulerStep, watch])
+ * assert.equal(denoise.blocks.length, 5)
+ * ```
  */
 export const timestepLoop = Loop.forEach("denoise", {
   over: "timesteps",

@@ -23,6 +23,25 @@ import { Tokenizer } from "../../Tokenizer.ts"
  * no step needs the unconditional prediction, the negative prompts are not encoded, and `negativePromptEmbeds` is
  * `promptEmbeds`. A prompt that is too long loses its end, as in diffusers: the end is logged and given in
  * `truncatedPrompts`.
+ *
+ * ```ts
+ * import { encodePrompt } from "@effect-blocks/diffusion/blocks/stableDiffusion/encoders"
+ * import * as Repository from "@effect-blocks/diffusion/Repository"
+ * import * as EmojiDiffusion from "@effect-blocks/emoji-diffusion"
+ * import * as ModelStore from "@effect-blocks/ops/ModelStore"
+ * import * as OnnxRuntime from "@effect-blocks/ops/OnnxRuntime"
+ * import * as Effect from "effect/Effect"
+ * import * as Layer from "effect/Layer"
+ * import assert from "node:assert"
+ *
+ * const components = Repository.layer(EmojiDiffusion.path).pipe(
+ *   Layer.provide(ModelStore.layer({ budget: 2 ** 28 })),
+ *   Layer.provide(OnnxRuntime.layerCpu)
+ * )
+ * const run = encodePrompt.run({ prompt: "red heart", timesteps: [999], guidanceSteps: 1 })
+ * const { promptEmbeds } = await Effect.runPromise(Effect.provide(run, components))
+ * assert.deepEqual(promptEmbeds.shape, [1, 32, 256])
+ * ```
  */
 export const encodePrompt = Block.make("encodePrompt", {
   description: "Turns the prompts into text states",
@@ -68,7 +87,21 @@ export const encodePrompt = Block.make("encodePrompt", {
   })
 })
 
-/** The picture as the encoder sees it: `[batch, 3, height, width]`, -1..1, at the size of this run. */
+/**
+ * The picture as the encoder sees it: `[batch, 3, height, width]`, -1..1, at the size of this run.
+ *
+ * ```ts
+ * import { preprocessImage } from "@effect-blocks/diffusion/blocks/stableDiffusion/encoders"
+ * import * as Tensor from "@effect-blocks/ops/Tensor"
+ * import * as Effect from "effect/Effect"
+ * import assert from "node:assert"
+ *
+ * const black = Tensor.zeros("uint8", [20, 10, 3])
+ * const { imagePixels } = Effect.runSync(preprocessImage.run({ image: black, height: 8, width: 8 }))
+ * assert.deepEqual(imagePixels.shape, [1, 3, 8, 8])
+ * assert.equal(imagePixels.data[0], -1)
+ * ```
+ */
 export const preprocessImage = Block.make("preprocessImage", {
   description: "Brings the given picture to the size of the run and to -1..1",
   inputs: { image: Fields.image, height: Schema.Int, width: Schema.Int },
@@ -92,7 +125,20 @@ export const encodeImage = Block.make("encodeImage", {
     })
 })
 
-/** The mask as pixels: `[1, 1, height, width]`, 1 where it is at least half white, else 0. */
+/**
+ * The mask as pixels: `[1, 1, height, width]`, 1 where it is at least half white, else 0.
+ *
+ * ```ts
+ * import { preprocessMask } from "@effect-blocks/diffusion/blocks/stableDiffusion/encoders"
+ * import * as Tensor from "@effect-blocks/ops/Tensor"
+ * import * as Effect from "effect/Effect"
+ * import assert from "node:assert"
+ *
+ * const grey = Tensor.make("uint8", [8, 8, 1], new Uint8Array(64).fill(200))
+ * const { maskPixels } = Effect.runSync(preprocessMask.run({ maskImage: grey, height: 8, width: 8 }))
+ * assert.equal(maskPixels.data[0], 1)
+ * ```
+ */
 export const preprocessMask = Block.make("preprocessMask", {
   description: "Brings the mask to the size of the run and to 0 and 1",
   inputs: { maskImage: Fields.maskImage, height: Schema.Int, width: Schema.Int },

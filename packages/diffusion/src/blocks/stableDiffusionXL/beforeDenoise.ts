@@ -50,7 +50,19 @@ const cut = Effect.fnUntraced(function* (
   }
 })
 
-/** The scheduler's plan, up to `denoisingEnd`. */
+/**
+ * The scheduler's plan, up to `denoisingEnd`.
+ *
+ * ```ts
+ * import { setTimestepsXL } from "@effect-blocks/diffusion/blocks/stableDiffusionXL/beforeDenoise"
+ * import * as Scheduler from "@effect-blocks/diffusion/Scheduler"
+ * import * as Effect from "effect/Effect"
+ * import assert from "node:assert"
+ *
+ * const run = setTimestepsXL.run({ numInferenceSteps: 4, denoisingEnd: 0.5 })
+ * assert.deepEqual(Effect.runSync(Effect.provide(run, Scheduler.layer({ _class_name: "DDIMScheduler" }))).timesteps, [750, 500])
+ * ```
+ */
 export const setTimestepsXL = Block.make("setTimesteps", {
   description: "Plans the denoising steps",
   inputs: { ...stepFields, denoisingEnd: Fields.denoisingEnd },
@@ -204,7 +216,18 @@ const conditionSize = (own: boolean) =>
     }
   })
 
-/** Size conditioning of text to image. */
+/**
+ * Size conditioning of text to image.
+ *
+ * ```ts
+ * import { conditionTextSize } from "@effect-blocks/diffusion/blocks/stableDiffusionXL/beforeDenoise"
+ * import * as Effect from "effect/Effect"
+ * import assert from "node:assert"
+ *
+ * const run = conditionTextSize.run({ batchSize: 1, height: 1024, width: 768, originalSize: [512, 512] })
+ * assert.deepEqual([...Effect.runSync(run).addTimeIds.data], [512, 512, 0, 0, 1024, 768])
+ * ```
+ */
 export const conditionTextSize = conditionSize(false)
 
 /** Size conditioning of the workflows over a picture. */
