@@ -5,13 +5,14 @@
  *   node packages/core/benchmark/import.ts [rounds]
  */
 import { spawnSync } from "node:child_process"
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 
 const rounds = Number(process.argv[2] ?? 9)
 const limit = 150
 const root = join(import.meta.dirname, "../../..")
-const folder = mkdtempSync(join(import.meta.dirname, "import-"))
+mkdirSync(join(root, ".cache"), { recursive: true })
+const folder = mkdtempSync(join(root, ".cache", "import-"))
 
 const compile = (): void => {
   const compilerOptions = {
@@ -25,9 +26,9 @@ const compile = (): void => {
   writeFileSync(
     join(folder, "tsconfig.json"),
     JSON.stringify({
-      extends: "../../tsconfig.json",
-      compilerOptions: { ...compilerOptions, rootDir: "../../src" },
-      include: ["../../src"]
+      extends: "../../packages/core/tsconfig.json",
+      compilerOptions: { ...compilerOptions, rootDir: "../../packages/core/src" },
+      include: ["../../packages/core/src"]
     })
   )
   const { status, stdout } = spawnSync(join(root, "node_modules/.bin/tsc"), ["-p", folder], { encoding: "utf8" })

@@ -5,12 +5,13 @@
  *   node packages/core/benchmark/types.ts [rounds]
  */
 import { spawnSync } from "node:child_process"
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 
 const rounds = Number(process.argv[2] ?? 3)
 const root = join(import.meta.dirname, "../../..")
-const folder = mkdtempSync(join(import.meta.dirname, "types-"))
+mkdirSync(join(root, ".cache"), { recursive: true })
+const folder = mkdtempSync(join(root, ".cache", "types-"))
 
 const head = `import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -85,6 +86,6 @@ try {
     console.log(`${name.padEnd(40)} ${seconds.toFixed(2)} s ${seconds < 2 ? "" : "(limit 2 s)"}`)
   }
 } finally {
-  if (process.env.KEEP === undefined) rmSync(folder, { recursive: true })
+  rmSync(folder, { recursive: true })
 }
 if (failed) process.exitCode = 1

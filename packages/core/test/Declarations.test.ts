@@ -1,7 +1,7 @@
 /** What a package that exports a pipeline ships: short declarations that name nothing private. */
 import { assert, describe, it } from "@effect/vitest"
 import { spawnSync } from "node:child_process"
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 
 const root = join(import.meta.dirname, "../../..")
@@ -31,7 +31,8 @@ export const open = Block.sequential("open", [plan, unet])
 
 describe("declarations", () => {
   it("of a sealed pipeline are its rows, errors, components and name", () => {
-    const folder = mkdtempSync(join(import.meta.dirname, "declarations-"))
+    mkdirSync(join(root, ".cache"), { recursive: true })
+    const folder = mkdtempSync(join(root, ".cache", "declarations-"))
     try {
       writeFileSync(join(folder, "pipeline.ts"), source)
       const compilerOptions = {

@@ -170,7 +170,7 @@ describe("runUnknown", () => {
       const found = yield* issues(
         Pipeline.runUnknown(Block.pure("b", { inputs: { x: N }, outputs: {}, run: () => ({}) }), { x: "1" })
       )
-      assert.strictEqual(found[0]!.reason, "Expected number")
+      assert.strictEqual(found[0]!.reason, "expected number, got a string")
     })
   )
   it.effect("values that pass the first reader go on to the others", () =>

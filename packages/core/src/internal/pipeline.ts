@@ -16,30 +16,42 @@ const format = SchemaIssue.makeFormatterStandardSchemaV1()
 const nonFinite = '"Infinity" | "-Infinity" | "NaN"'
 const parsing = { errors: "all" as const, onExcessProperty: "error" as const }
 
+const keyOf = (segment: any): PropertyKey => (isObject(segment) && "key" in segment ? (segment as any).key : segment)
 /** `sizes`, `[0]`, `width` to `sizes[0].width` */
-const pathText = (field: string, path: ReadonlyArray<unknown>): string =>
-  path.reduce<string>((out, key) => {
-    const k = isObject(key) && "key" in key ? (key as any).key : key
-    return typeof k === "number" ? `${out}[${k}]` : `${out}.${String(k)}`
-  }, field)
+const pathText = (field: string, path: ReadonlyArray<PropertyKey>): string =>
+  path.reduce<string>((out, k) => (typeof k === "number" ? `${out}[${k}]` : `${out}.${String(k)}`), field)
+
+/** what was given there, without what may be secret */
+const gotText = (value: unknown, path: ReadonlyArray<PropertyKey>): string => {
+  let at: any = value
+  for (const k of path) {
+    if (at === null || at === undefined || !Object.hasOwn(at, k)) return ""
+    at = at[k]
+  }
+  if (typeof at === "string") return ", got a string"
+  if (at === null || typeof at === "number" || typeof at === "boolean") return `, got ${at}`
+  return Array.isArray(at) ? ", got an array" : ""
+}
 
 /** what a failed parse of one field says */
-const issuesOf = (field: string, block: string, schema: any, cause: Cause.Cause<any>): ReadonlyArray<InputIssue> => {
+const issuesOf = (
+  field: string,
+  block: string,
+  schema: any,
+  cause: Cause.Cause<any>,
+  value: unknown
+): ReadonlyArray<InputIssue> => {
   const error = Cause.squash(cause) as any
   const expected = expectedOf(schema)
   const found = Schema.isSchemaError(error)
     ? format(error.issue).issues
     : [{ message: String(error?.message ?? error), path: [] }]
-  return found.map(
-    (i) =>
-      new InputIssue({
-        field,
-        path: pathText(field, (i.path ?? []).slice(1)),
-        block,
-        expected,
-        reason: i.message.replace(nonFinite, "number")
-      })
-  )
+  return found.map(({ message, path = [] }) => {
+    const inside = path.slice(1).map(keyOf)
+    const got = message.startsWith("Expected") && !message.includes(", got ") ? gotText(value, inside) : ""
+    const reason = message.replace(nonFinite, "number").replace(/^Expected/, "expected") + got
+    return new InputIssue({ field, path: pathText(field, inside), block, expected, reason })
+  })
 }
 
 interface Check {
@@ -128,7 +140,7 @@ const validate = (block: Compiled, values: Rec, given: Rec): ReadonlyArray<Input
     for (const { parse, path, schema } of check.readers) {
       const exit = parse({ value })
       if (Exit.isFailure(exit)) {
-        issues.push(...issuesOf(k, path, schema, exit.cause))
+        issues.push(...issuesOf(k, path, schema, exit.cause, value))
         break
       }
     }
@@ -195,7 +207,7 @@ export const decode = (block: any, json: unknown): any =>
           onFailure: (cause) =>
             Cause.hasInterrupts(cause)
               ? Effect.failCause(cause)
-              : Effect.sync(() => wrong.set(k, issuesOf(k, check.path, block.inputs[k], cause)))
+              : Effect.sync(() => wrong.set(k, issuesOf(k, check.path, block.inputs[k], cause, given[k])))
         }),
       { discard: true }
     )

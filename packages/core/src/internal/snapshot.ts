@@ -35,11 +35,12 @@ class BoundaryImpl {
   }
 }
 
+const atLeastOne = (every: number | undefined): number => (every !== undefined && every >= 1 ? Math.floor(every) : 1)
 const hookOf = (options: any): Hook | null => {
   const { until, onBoundary } = options
   if (until === undefined && onBoundary === undefined) return null
-  const every = options.every ?? 1
-  const regular = typeof every === "number"
+  const regular = typeof options.every !== "function"
+  const every = regular ? atLeastOne(options.every) : options.every
   let count = -1
   const at = (m: Machine) => {
     count++

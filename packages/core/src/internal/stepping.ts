@@ -294,7 +294,8 @@ class Holding {
   }
   /** Of the frame that is being opened. */
   path(): string {
-    return this.#machine.path(undefined, this.#held.length + 1)
+    const depth = this.#held.length
+    return this.#machine.path(this.#machine.stack[depth]?.block, depth)
   }
   close(exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> {
     return this.#closeTo(0, exit)
