@@ -123,7 +123,7 @@ const sourceOf = (block: Any, start: Snapshot.Snapshot, names: ReadonlyArray<str
   })
 
 const due = (every: Options["every"], clock: Clock.Clock): number | ((boundary: Snapshot.Boundary) => boolean) => {
-  if (every === undefined || typeof every === "number") return Math.max(1, every ?? 1)
+  if (every === undefined || typeof every === "number") return every ?? 1
   const millis = Duration.toMillis(Duration.fromInputUnsafe(every))
   let last = clock.currentTimeMillisUnsafe()
   return () => {
@@ -145,7 +145,7 @@ const runFrom = <B extends Any>(
     Effect.gen(function* () {
       const store = yield* KeyValueStore.KeyValueStore
       const { key } = options
-      const keep = Math.max(1, options.keep ?? 2)
+      const keep = options.keep === undefined ? 2 : options.keep >= 1 ? options.keep : 1
       yield* claim(store, key)
       const found = yield* sequences(store, key)
       const stored = yield* newest(store, key, found)

@@ -30,7 +30,7 @@ describe("a process that is killed", () => {
         Effect.promise(() => mkdtemp(join(tmpdir(), "effect-blocks-killed-"))),
         (folder) => Effect.promise(() => rm(folder, { recursive: true, force: true }))
       )
-      for (const lines of [1, 17, 30, 25]) yield* Effect.promise(() => killedAfter(folder, lines))
+      for (const lines of [1, 17, 30]) yield* Effect.promise(() => killedAfter(folder, lines))
       let ran = 0
       const rest = Checkpoint.run(
         make(() => Effect.sync(() => ran++)),
@@ -39,8 +39,8 @@ describe("a process that is killed", () => {
       )
       const out = yield* Effect.provide(rest, storeIn(folder))
       assert.deepStrictEqual(out.latents, whole.latents)
-      // it did go on: four times begun, each time at most two of the steps were repeated
-      assert.isBelow(ran, 2 * iterations - (17 + 30 + 25 - 4 * 2))
+      // it did go on: three times begun, each time at most two of the steps were repeated
+      assert.isBelow(ran, 2 * iterations - (17 + 30 - 3 * 2))
       assert.deepStrictEqual(yield* Effect.promise(() => readdir(folder)), [])
     })
   )

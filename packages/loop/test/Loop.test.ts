@@ -360,6 +360,28 @@ describe("what goes wrong in the middle of nested loops", () => {
       )
     }
   }
+  it.effect("a layer that cannot be built: the path is that of the block it is for", () =>
+    Effect.gen(function* () {
+      const use = Block.make("use", {
+        inputs: {},
+        outputs: {},
+        components: { resource: Resource },
+        run: () => Effect.succeed({})
+      })
+      const broken = Layer.effect(Resource, Effect.fail("no device"))
+      const provided = Block.provide(Block.sequential("part", [Block.provide(use, broken)]), Layer.empty)
+      const main = Block.sequential("main", [Loop.fromBlocks(Loop.count("loop", { times: 2 }), [provided])])
+      for (const [how, run] of Object.entries(observers)) {
+        const exit = yield* Effect.exit(run(main) as Effect.Effect<unknown, unknown>)
+        assert(Exit.isFailure(exit))
+        assert.deepStrictEqual(
+          [Cause.squash(exit.cause), pathOf(exit.cause)],
+          ["no device", "main.loop[0].part.use"],
+          how
+        )
+      }
+    })
+  )
   it.effect("functions of a wrapper that throw: the path is the loop's", () =>
     Effect.gen(function* () {
       const untyped: any = Loop
@@ -549,6 +571,13 @@ describe("spans", () => {
         "/main/maybe/fail Failure"
       ])
       assert.deepStrictEqual(yield* spansOf(Snapshot.run(main, { x: 0 })), fast)
+      // a run that is re-entered opens the spans that it stands in
+      const left = yield* Snapshot.run(main, { x: 0 }, { until: () => true })
+      assert(left._tag === "Left")
+      assert.deepStrictEqual(yield* spansOf(Snapshot.resume(main, left.snapshot)), [
+        ...fast.slice(0, 2),
+        ...fast.slice(4)
+      ])
       assert.deepStrictEqual(yield* spansOf(Progress.listen(main.run({ x: 0 }), () => Effect.void)), fast)
     })
   )

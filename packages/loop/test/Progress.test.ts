@@ -1,8 +1,10 @@
 import * as Block from "@effect-blocks/core/Block"
+import * as Checkpoint from "@effect-blocks/loop/Checkpoint"
 import * as Loop from "@effect-blocks/loop/Loop"
 import * as Progress from "@effect-blocks/loop/Progress"
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, Schema } from "effect"
+import { KeyValueStore } from "effect/persistence"
 
 const inc = Block.pure("inc", {
   inputs: { x: Schema.Number },
@@ -61,6 +63,14 @@ describe("Progress", () => {
       yield* Fiber.interrupt(fiber)
       assert.strictEqual(ran, 1)
     })
+  )
+  it.effect("hears runs with checkpoints too", () =>
+    Effect.gen(function* () {
+      const heard: Array<number> = []
+      const run = Checkpoint.run(loop, { n: 3, x: 0 }, { key: "a", every: 2 })
+      yield* Progress.listen(run, ({ index }) => Effect.sync(() => heard.push(index)))
+      assert.deepStrictEqual(heard, [0, 1, 2])
+    }).pipe(Effect.provide(KeyValueStore.layerMemory))
   )
   it.effect("without loops nothing is told", () =>
     Effect.gen(function* () {
