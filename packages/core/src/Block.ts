@@ -4,6 +4,19 @@
  * A block declares the variables that it reads and those that it writes, each with a Schema. A leaf, a sequence, a
  * choice and a loop are all blocks, and each may stand inside each other. The compiler follows every variable through a
  * composition and names the block, the variable and both types where something does not fit.
+ *
+ * The rules of state:
+ *
+ * - A run has one record of variables. Sequences and choices work on the record around them, a loop on a copy of it, and
+ *   blocks beside each other on a copy each. Nothing that a caller gave is ever written to.
+ * - Only declared inputs enter a run, and only declared outputs leave a block. A block sees its own inputs and no other
+ *   variable.
+ * - A variable that is `undefined` is not there. An output that is not given leaves the earlier value.
+ * - An optional output does not satisfy a later requirement: the variable stays an input, and comes out as either type.
+ * - A default that is a constant belongs to the block that declares it; one that is an effect is evaluated once, when a
+ *   run starts, and is an input from then on (`Field.default`).
+ * - Of a trigger of `auto` that no block reads, only whether it is there is kept.
+ * - A block that fails, throws or is interrupted leaves its path on the Cause (`Errors.pathOf`).
  */
 import type * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"

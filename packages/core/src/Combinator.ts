@@ -1,6 +1,30 @@
 /**
  * For packages that add combinators (as `@effect-blocks/loop` adds loops): what a block is made of, and the parts of
  * which core's own combinators are made. Blocks made with it compose like any other.
+ *
+ * ```ts
+ * import assert from "node:assert"
+ * import { Effect, Schema } from "effect"
+ * import * as Block from "@effect-blocks/core/Block"
+ * import * as Combinator from "@effect-blocks/core/Combinator"
+ *
+ * // runs a block that modifies its variables twice
+ * const twice = <B extends Block.Any>(name: string, self: B): Block.Block<Block.In<B>, Block.Out<B>> => {
+ *   const step = Combinator.compiled(self)
+ *   const block = Combinator.make({
+ *     kind: "twice",
+ *     name,
+ *     inputs: self.inputs,
+ *     outputs: self.outputs,
+ *     blocks: [self],
+ *     exec: Combinator.execAll([step, step])
+ *   })
+ *   return block as unknown as Block.Block<Block.In<B>, Block.Out<B>>
+ * }
+ *
+ * const inc = Block.pure("inc", { inputs: { x: Schema.Number }, outputs: { x: Schema.Number }, run: ({ x }) => ({ x: x + 1 }) })
+ * assert.deepEqual(Effect.runSync(twice("both", inc).run({ x: 1 })), { x: 3 })
+ * ```
  */
 import * as block from "./internal/block.ts"
 import type { Compiled as CompiledBlock, Definition } from "./internal/node.ts"

@@ -56,7 +56,19 @@ export const pretty = (cause: Cause.Cause<unknown>): string => {
   return path === undefined ? text : `in ${path}: ${text}`
 }
 
-/** A conditional chose a branch for which inputs are missing. Nothing of the branch has run. */
+/**
+ * A conditional chose a branch for which inputs are missing. Nothing of the branch has run.
+ *
+ * ```ts
+ * import assert from "node:assert"
+ * import { Effect, Schema } from "effect"
+ * import * as Block from "@effect-blocks/core/Block"
+ *
+ * const inpaint = Block.pure("inpaint", { inputs: { image: Schema.String, mask: Schema.String }, outputs: {}, run: () => ({}) })
+ * const error = Effect.runSync(Effect.flip(Block.auto("latents", [Block.when("mask", inpaint)]).run({ mask: "m" })))
+ * assert.equal(error.message, "block 'latents' chose branch 'inpaint', which needs 'image' (string)")
+ * ```
+ */
 export class MissingInputError extends Schema.TaggedError<MissingInputError>()("MissingInputError", {
   /** the conditional */
   block: Schema.String,
@@ -86,7 +98,23 @@ export class InputIssue extends Schema.Class<InputIssue>("InputIssue")({
   reason: Schema.String
 }) {}
 
-/** The inputs of a run do not fit. All that is wrong is listed, and nothing has run. */
+/**
+ * The inputs of a run do not fit. All that is wrong is listed, and nothing has run.
+ *
+ * ```ts
+ * import assert from "node:assert"
+ * import { Effect, Schema } from "effect"
+ * import * as Block from "@effect-blocks/core/Block"
+ * import * as Pipeline from "@effect-blocks/core/Pipeline"
+ *
+ * const draw = Block.pure("draw", { inputs: { prompt: Schema.String, steps: Schema.Int }, outputs: {}, run: () => ({}) })
+ * const error = Effect.runSync(Effect.flip(Pipeline.runUnknown(draw, { promt: "a cat", steps: 0.5 })))
+ * assert.equal(error.message, `inputs of 'draw' do not fit:
+ *   promt: there is no input of this name, did you mean 'prompt'?
+ *   prompt: is missing, expected string, read by draw
+ *   steps: expected an integer, got 0.5, read by draw`)
+ * ```
+ */
 export class InputError extends Schema.TaggedError<InputError>()("InputError", {
   /** the block that was to run */
   block: Schema.String,

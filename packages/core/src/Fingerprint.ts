@@ -1,6 +1,17 @@
 /**
  * What a component is, as a short text: its weights, its configuration. Two components of one fingerprint compute the
  * same. `Block.cached` keeps results apart by it.
+ *
+ * ```ts
+ * import { Context, Effect } from "effect"
+ * import type { Fingerprinted } from "@effect-blocks/core/Fingerprint"
+ *
+ * interface UnetShape extends Fingerprinted {
+ *   readonly predict: (x: number) => Effect.Effect<number>
+ * }
+ * class Unet extends Context.Service<Unet, UnetShape>()("Unet") {}
+ * const unet = Unet.of({ fingerprint: "sha256:90af", predict: Effect.succeed })
+ * ```
  */
 import type * as Effect from "effect/Effect"
 

@@ -1,5 +1,8 @@
 export * as Block from "./Block.ts"
+export * as Cache from "./Cache.ts"
+export * as Combinator from "./Combinator.ts"
 export * as Errors from "./Errors.ts"
 export * as Field from "./Field.ts"
+export type * as Fingerprint from "./Fingerprint.ts"
 export * as Pipeline from "./Pipeline.ts"
 export * as Snapshot from "./Snapshot.ts"

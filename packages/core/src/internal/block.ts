@@ -28,6 +28,7 @@ export const runOf = (fiber: Fiber.Fiber<any, any>): Run => ({
   context: fiber.context,
   budget: BUDGET,
   deadline: 0,
+  mask: 0,
   watch: null,
   places: { at: null }
 })

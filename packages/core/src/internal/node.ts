@@ -32,6 +32,8 @@ export interface Run {
   budget: number
   /** when the fiber must get a turn at the latest; 0: no turn has asked yet */
   deadline: number
+  /** the clock is looked at where `budget` has none of these bits */
+  mask: number
   /** `null`: the fast interpreter runs everything. Otherwise every block with a node goes through `nested` of stepping.ts */
   readonly watch: Watch | null
   /** where the run waits */

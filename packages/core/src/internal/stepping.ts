@@ -18,17 +18,22 @@ import { picker } from "./state.ts"
 /** Turns of loops until the fiber gets a turn. */
 export const BUDGET = 512
 /** Milliseconds until it gets one, where turns are slow. */
-const SLICE = 4
+const SLICE = 2
 /** Counts a turn of a loop. True: the fiber must get a turn now, or the run could not be interrupted. */
 export const spent = (run: Run): boolean => {
   if (--run.budget >= 0) {
-    if ((run.budget & 7) !== 0) return false
+    // the clock is looked at after 1, 2, 4, 8 turns, and then after every 16
+    if ((run.budget & run.mask) !== 0) return false
     const now = performance.now()
     if (run.deadline === 0) run.deadline = now + SLICE
-    if (now < run.deadline) return false
+    if (now < run.deadline) {
+      run.mask = Math.min(run.mask * 2 + 1, 15)
+      return false
+    }
   }
   run.budget = BUDGET
   run.deadline = 0
+  run.mask = 0
   return true
 }
 
