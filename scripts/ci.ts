@@ -14,8 +14,8 @@ interface Stage {
   readonly name: string
   /** what is run, as one would type it */
   readonly command: ReadonlyArray<string>
-  /** it must end with its own count; else it counts as one */
-  readonly counts?: boolean
+  /** its output must say how many passed and failed: in its last line, or where this finds the numbers; else it counts as one */
+  readonly counts?: true | { readonly passed: RegExp; readonly failed: RegExp }
   /** read from vitest's report */
   readonly report?: string
   readonly env?: Readonly<Record<string, string>>
@@ -49,7 +49,11 @@ const webgpu = reporting("webgpu")
 const stages: ReadonlyArray<Stage> = [
   { name: "tests", command: ["npm", "test", "--silent", "--", ...tests.flags], report: tests.report },
   { name: "types", command: npm("check") },
-  { name: "type tests", command: npm("test-types") },
+  {
+    name: "type tests",
+    command: npm("test-types"),
+    counts: { passed: /^Assertions:.* (\d+) passed/m, failed: /^Assertions:.* (\d+) failed/m }
+  },
   { name: "lint", command: npm("lint") },
   { name: "imports", command: npm("check-imports"), counts: true },
   { name: "documentation", command: npm("test-docs"), counts: true },
@@ -117,6 +121,9 @@ const countOf = (stage: Stage, ok: boolean, output: string): Count => {
   } else if (stage.counts === true) {
     const [, passed, failed] = /^(\d+) passed, (\d+) failed$/.exec(output.trimEnd().split("\n").at(-1) ?? "") ?? []
     if (passed !== undefined) count = { passed: Number(passed), failed: Number(failed) }
+  } else if (stage.counts !== undefined) {
+    const found = (pattern: RegExp) => Number(pattern.exec(output)?.[1] ?? 0)
+    count = { passed: found(stage.counts.passed), failed: found(stage.counts.failed) }
   } else return one
   if (count === undefined || count.passed + count.failed === 0) return { passed: 0, failed: 1 }
   return !ok && count.failed === 0 ? { ...count, failed: 1 } : count
