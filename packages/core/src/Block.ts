@@ -25,7 +25,7 @@ import type * as Schema from "effect/Schema"
 import type { MissingInputError } from "./Errors.ts"
 import * as block from "./internal/block.ts"
 import * as choice from "./internal/choice.ts"
-import type { CheckBranches, CheckParallel, CheckSequence, Choices, Undeclared } from "./internal/check.ts"
+import type { CheckAuto, CheckBranches, CheckParallel, CheckSequence, Choices, Undeclared } from "./internal/check.ts"
 import type { Flow, ParallelIn, ParallelOut } from "./internal/flow.ts"
 import * as leaf from "./internal/leaf.ts"
 import * as par from "./internal/parallel.ts"
@@ -346,7 +346,7 @@ export interface Conditional<
  */
 export const auto: <const Name extends string, const Bs extends ReadonlyArray<When<string, Any> | Any>>(
   name: Name,
-  branches: CheckBranches<Bs>,
+  branches: CheckAuto<Bs>,
   options?: { readonly description?: string }
 ) => Conditional<
   Name,

@@ -167,10 +167,15 @@ type OutMismatch<B, O> = Problem<
  * assert.equal(ended, "badly")
  * ```
  */
-export const after: <B extends Any, R2>(
-  self: B,
-  f: (exit: Exit.Exit<Out<B>, Error<B>>) => Effect.Effect<unknown, never, R2>
-) => With<"after", B, never, R2> = internal.after
+export const after: {
+  <O, E, R2>(
+    f: (exit: Exit.Exit<O, E>) => Effect.Effect<unknown, never, R2>
+  ): <B extends Any>(self: [Out<B>, Error<B>] extends [O, E] ? B : OutMismatch<B, O>) => With<"after", B, never, R2>
+  <B extends Any, R2>(
+    self: B,
+    f: (exit: Exit.Exit<Out<B>, Error<B>>) => Effect.Effect<unknown, never, R2>
+  ): With<"after", B, never, R2>
+} = internal.after
 
 type Cacheable<B> = [Missing<Services<B>>] extends [never]
   ? B

@@ -135,6 +135,14 @@ describe("sequential", () => {
       assert.strictEqual(Errors.pathOf(exit.cause), `${"s.".repeat(1000)}leaf`)
     })
   )
+  it.effect("an array that is changed later changes nothing", () =>
+    Effect.gen(function* () {
+      const steps: Array<any> = [inc]
+      const all: Block.Block<{ x: number }, object> = Block.sequential("all", steps) as any
+      steps.push(inc, inc)
+      assert.deepStrictEqual([all.blocks.length, yield* all.run({ x: 1 })], [1, { x: 2 }])
+    })
+  )
   it("two blocks of one name are refused at run time too", () => {
     const untyped: ReadonlyArray<any> = [inc, inc]
     assert.throws(() => Block.sequential("twice", untyped as any), /'twice': two blocks are named 'inc'/)
@@ -190,6 +198,13 @@ describe("choices", () => {
       assert.strictEqual(ran, 0)
     })
   )
+  it("only the last branch can be the default", () => {
+    assert.throws(
+      () => Block.auto("all", [c, Block.when("image", a)] as any),
+      /'all': 'c' has no 'when': only the last branch can be the default/
+    )
+    assert.throws(() => Block.auto("all", [a, c] as any), /'a' has no 'when'/)
+  })
   it.effect("conditional asks a function of its triggers only", () =>
     Effect.gen(function* () {
       const seen: Array<object> = []

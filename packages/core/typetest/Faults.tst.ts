@@ -196,6 +196,13 @@ describe("choices", () => {
     // @ts-expect-error Type '"mask"' is not assignable to type '"prompt" | "image"'
     Block.executionBlocks(choice, ["mask"])
   })
+  test("a default that is not the last branch", () => {
+    Block.auto("choice", [
+      // @ts-expect-error "'encode' has no 'when': only the last branch can be the default"
+      encode,
+      Block.when("image", decode)
+    ])
+  })
   test("a branch that is no block", () => {
     // @ts-expect-error not assignable
     Block.auto("choice", [Block.when("image", "encode")])

@@ -34,6 +34,16 @@ export type CheckBranches<Bs extends ReadonlyArray<unknown>> = [DupNames<Branche
         : Bs[X]
     }
 
+/** defaults that are not the last branch */
+type EarlyDefault<Bs> = Bs extends readonly [...infer Init, unknown] ? Extract<Init[number], Any> : never
+export type CheckAuto<Bs extends ReadonlyArray<unknown>> = [EarlyDefault<Bs>] extends [never]
+  ? CheckBranches<Bs>
+  : {
+      [X in keyof Bs]: Bs[X] extends EarlyDefault<Bs>
+        ? Problem<`'${Name<Bs[X]>}' has no 'when': only the last branch can be the default`, {}>
+        : Bs[X]
+    }
+
 export type CheckParallel<T extends ReadonlyArray<unknown>> = [
   ParallelBad<T> | DupNames<T> | Excluding<ParallelIn<T>>
 ] extends [never]

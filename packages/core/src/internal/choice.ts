@@ -31,7 +31,8 @@ const missingOf = (block: Compiled, branch: Branch, state: Rec): MissingInputErr
 }
 
 const choice = (name: string, options: Choice): Compiled => {
-  const { branches, select } = options
+  const branches = [...options.branches]
+  const { select } = options
   unique(name, branches)
   const byName = new Map<string, Branch>(
     branches.map((block) => [
@@ -94,7 +95,14 @@ const choice = (name: string, options: Choice): Compiled => {
 
 export const auto = (name: string, branches: any, options?: any): any => {
   const whens: ReadonlyArray<{ when: string; block: Compiled }> = branches.filter((b: any) => "when" in b)
-  const fallback: Compiled | undefined = branches.find((b: any) => !("when" in b))
+  const defaults: ReadonlyArray<Compiled> = branches.filter((b: any) => !("when" in b))
+  const fallback = defaults[0]
+  if (defaults.length > 1 || (fallback !== undefined && branches.at(-1) !== fallback)) {
+    throw new CompositionError({
+      block: name,
+      reason: `'${fallback!.name}' has no 'when': only the last branch can be the default`
+    })
+  }
   const triggers = whens.map((w) => [w.when, w.block.name] as const)
   return choice(name, {
     description: options?.description,

@@ -7,7 +7,8 @@ import type { Compiled, Rec } from "./node.ts"
 import { copy } from "./state.ts"
 import { inside } from "./stepping.ts"
 
-export const parallel = (name: string, blocks: any, options?: any): any => {
+export const parallel = (name: string, given: any, options?: any): any => {
+  const blocks = [...given]
   const steps: ReadonlyArray<Compiled> = blocks
   unique(name, steps)
   const writer = new Map<string, string>()

@@ -113,10 +113,14 @@ const distance = (a: string, b: string): number => {
   }
   return row[b.length]!
 }
-const unknownIssue = (block: Compiled, key: string): InputIssue => {
+/** guessing what was meant takes time, which a caller with many names shall not have */
+const HINTS = 16
+const unknownIssue = (block: Compiled, key: string, guess: boolean): InputIssue => {
   const names = Object.keys(block.inputs)
   const close =
-    key.length > 64 ? undefined : names.map((n) => [distance(key, n), n] as const).toSorted((a, b) => a[0] - b[0])[0]
+    !guess || key.length > 64
+      ? undefined
+      : names.map((n) => [distance(key, n), n] as const).toSorted((a, b) => a[0] - b[0])[0]
   const hint = close !== undefined && close[0] <= Math.max(2, key.length / 3) ? `, did you mean '${close[1]}'?` : ""
   const expected = names.length === 0 ? "no input" : `one of ${names.join(", ")}`
   return new InputIssue({ field: key, path: key, block: "", expected, reason: `there is no input of this name${hint}` })
@@ -130,7 +134,9 @@ const missingIssue = (block: Compiled, key: string, path: string): InputIssue =>
 const validate = (block: Compiled, values: Rec, given: Rec): ReadonlyArray<InputIssue> => {
   const issues: Array<InputIssue> = []
   const checks = checksOf(block)
-  for (const k of Object.keys(given)) if (!checks.has(k) && given[k] !== undefined) issues.push(unknownIssue(block, k))
+  for (const k of Object.keys(given)) {
+    if (!checks.has(k) && given[k] !== undefined) issues.push(unknownIssue(block, k, issues.length < HINTS))
+  }
   for (const [k, check] of checks) {
     const value = own(values, k)
     if (value === undefined) {

@@ -49,7 +49,8 @@ export const execAll = (
   }
 }
 
-export const make = (name: string, blocks: any, options?: any): any => {
+export const make = (name: string, given: any, options?: any): any => {
+  const blocks = [...given]
   const steps: ReadonlyArray<Compiled> = blocks
   unique(name, steps)
   return fromExec({
