@@ -1,4 +1,4 @@
-/** Tensors and pictures: `node packages/ops/benchmark/image.ts`. Medians, and ratios within a group. */
+/** Tensors and pictures: `node packages/ops/benchmark/image.ts`. Ratios within a group. */
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"

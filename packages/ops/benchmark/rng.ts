@@ -1,5 +1,5 @@
 /**
- * Random numbers: `node packages/ops/benchmark/rng.ts`. Medians; ratios to a loop written by hand over `Math.random`,
+ * Random numbers: `node packages/ops/benchmark/rng.ts`. Ratios to a loop written by hand over `Math.random`,
  * which can be neither seeded nor stored.
  */
 import * as Rng from "../src/Rng.ts"

@@ -4,7 +4,8 @@
  * DistributionTemplates.h and DistributionsHelper.h), normals in blocks as torch's AVX2 kernel computes them.
  *
  * A generator can be stored at any point and goes on from there: it is `{ seed, drawn, spare }`. While a program runs, going
- * on costs nothing; a generator that was stored first skips what was drawn, about 4 ms for a million words.
+ * on costs nothing; a generator that was stored first skips what was drawn, some milliseconds for a million words
+ * (`benchmark/rng.ts`).
  */
 import * as Schema from "effect/Schema"
 import * as draw from "./internal/rng/draw.ts"

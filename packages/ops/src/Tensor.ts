@@ -42,7 +42,8 @@ export type DType = keyof DataOf
 export type NumericDType = Exclude<DType, "string">
 
 /**
- * An immutable array of any rank. `shape` is `[]` for a scalar; a length may be 0.
+ * An immutable array of any rank. `shape` is `[]` for a scalar; a length may be 0. Printing one, also as JSON, shows dtype
+ * and shape only: to store it, encode it by its Schema.
  *
  * ```ts
  * import * as Tensor from "@effect-blocks/ops/Tensor"

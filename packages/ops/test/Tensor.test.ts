@@ -131,6 +131,17 @@ describe("never shows its data", () => {
   }
 })
 
+describe("isTensor", () => {
+  it("is not taken in by objects that look like one", () => {
+    const forged = JSON.parse(
+      '{"~effect-blocks/Tensor":"~effect-blocks/Tensor","dtype":"float32","shape":[1],"data":[0]}'
+    )
+    assert.isFalse(Tensor.isTensor(forged))
+    assert.isFalse(Tensor.isTensor({ ...Tensor.zeros("float32", [1]), data: [0] }, "int64"))
+    assert.isFalse(Tensor.isTensor(undefined))
+  })
+})
+
 describe("equality", () => {
   const base = Tensor.fromArray("float32", [2, 1], [1, NaN])
 

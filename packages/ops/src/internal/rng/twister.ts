@@ -20,7 +20,7 @@ const initial = (seed: number): Uint32Array => {
 
 const mix = (words: Uint32Array, at: number, next: number, far: number): void => {
   const y = (words[at]! & 0x80000000) | (words[next]! & 0x7fffffff)
-  words[at] = words[far]! ^ (y >>> 1) ^ ((y & 1) === 0 ? 0 : 0x9908b0df)
+  words[at] = words[far]! ^ (y >>> 1) ^ (-(y & 1) & 0x9908b0df)
 }
 
 const twist = (words: Uint32Array): void => {

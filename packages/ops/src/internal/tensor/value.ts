@@ -3,7 +3,8 @@ import * as Equal from "effect/Equal"
 import * as Hash from "effect/Hash"
 import type { DataOf, DType, Dim, NumericDType, Tensor } from "../../Tensor.ts"
 
-export const TypeId = "~effect-blocks/Tensor" as const
+/** A symbol: no JSON can pretend to be a tensor. */
+export const TypeId: unique symbol = Symbol.for("effect-blocks/Tensor")
 
 export const constructors = {
   float32: Float32Array,
@@ -49,7 +50,7 @@ export const equals = (self: Tensor, that: Tensor): boolean => {
 }
 
 class TensorImpl<D extends DType> implements Tensor<D> {
-  readonly [TypeId] = TypeId
+  readonly [TypeId]: typeof TypeId = TypeId
   readonly dtype: D
   readonly shape: ReadonlyArray<number>
   readonly data: DataOf[D]
