@@ -123,7 +123,8 @@ const execCustom = (wrapper: WrapperData, steps: ReadonlyArray<Compiled>, self: 
   }
 }
 
-export const fromBlocks = (wrapper: WrapperData, blocks: ReadonlyArray<Block.Any>): any => {
+export const fromBlocks = (wrapper: WrapperData, given: ReadonlyArray<Block.Any>): any => {
+  const blocks = [...given]
   const steps = blocks.map(Combinator.compiled)
   Combinator.unique(wrapper.name, steps)
   const inside = Combinator.mergeFields([{ inputs: wrapper.inputs, outputs: wrapper.provides }, ...steps])
