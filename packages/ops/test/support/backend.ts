@@ -1,4 +1,5 @@
 /** A runtime whose loads and runs are counted and held by hand. */
+import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { localPlace } from "../../src/internal/backend.ts"
 import * as runtime from "../../src/internal/runtime.ts"
@@ -17,6 +18,8 @@ export const counting = () => {
   /** what was loaded, in order, without folders */
   const loads: Array<string> = []
   const released: Array<string> = []
+  /** runs that have begun */
+  const runs: Array<string> = []
   /** loads of these wait */
   const held = new Map<string, Latch>()
   /** loads of these fail */
@@ -40,6 +43,7 @@ export const counting = () => {
             inputs: [],
             outputs: [],
             run: async () => {
+              runs.push(name)
               await slow.get(name)?.opened
               return {}
             },
@@ -49,8 +53,12 @@ export const counting = () => {
       close: () => Promise.resolve()
     })
   )
-  return { loads, released, held, broken, slow, layer, live: () => loads.length - released.length - broken.size }
+  return { loads, released, runs, held, broken, slow, layer, live: () => loads.length - released.length - broken.size }
 }
 
-/** One turn of the event loop: what was resumed has gone as far as it can. */
-export const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+/** One turn of the event loop. */
+export const turn: Effect.Effect<void> = Effect.promise(() => new Promise<void>((resolve) => setImmediate(resolve)))
+
+/** Waits until something holds, looking once a turn of the event loop; the test's own time limit ends it. */
+export const eventually = <R>(holds: Effect.Effect<boolean, never, R>): Effect.Effect<void, never, R> =>
+  Effect.flatMap(holds, (yes) => (yes ? Effect.void : Effect.andThen(turn, eventually(holds))))

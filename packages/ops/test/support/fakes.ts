@@ -30,7 +30,7 @@ const entry = <I extends Contract.Fields, O extends Contract.Fields>(
 const known: ReadonlyArray<readonly [Uint8Array, OnnxRuntime.AnyFake]> = [
   entry(add, ({ a, b }) => ({ c: zip(a, b, (a, b) => a + b) })),
   entry(arithmetic, ({ a, b }) => ({ sum: zip(a, b, (a, b) => a + b), product: zip(a, b, (a, b) => a * b) })),
-  entry(heavy(20), ({ x }) => Effect.as(turns(50), { y: x })),
+  entry(heavy(60), ({ x }) => Effect.as(turns(200), { y: x })),
   entry(network(), ({ x }) => ({ y: Tensor.make("float32", x.shape, networkByHand(x)) })),
   ...(
     [

@@ -57,7 +57,7 @@ const until = (holds: (status: OnnxRuntime.Status) => boolean) =>
   })
 
 export const layerSuite = (name: string, layer: Layer.Layer<OnnxRuntime.OnnxRuntime>, options: SuiteOptions): void => {
-  const layers = options.heavyLayers ?? 20
+  const layers = options.heavyLayers ?? 60
   const x = ramp([256, 256])
   const loadAdd = OnnxRuntime.load(OnnxGraph.encode(add), { name: "add" })
   const loadHeavy = OnnxRuntime.load(OnnxGraph.encode(heavy(layers)), { name: "heavy" })
