@@ -46,13 +46,10 @@ describe("worker threads", () => {
       const dying = yield* Effect.forkChild(crash(pool), { startImmediately: true })
       yield* Fiber.join(running)
       yield* Fiber.join(dying)
-      const exits = yield* Effect.exit(Fiber.join(waiting))
-      if (Exit.isFailure(exits)) {
-        assert.match(
-          (yield* Effect.flip(Fiber.join(waiting))).message,
-          /^the worker that ran heavy died: it exited \(code 70\)/
-        )
-      }
+      // it was sent to the dying thread, or waited until that was known: both are right, anything else is not
+      const exit = yield* Effect.exit(Fiber.join(waiting))
+      const outcome = Exit.isSuccess(exit) ? "success" : (yield* Effect.flip(exit))._tag
+      assert.include(["success", "WorkerCrashedError"], outcome)
       assert.deepStrictEqual((yield* model.run({ x })).y.shape, [256, 256])
       assert.strictEqual(pool.threads()[0]!.sessions, 1)
     }).pipe(Effect.provide(layer))
