@@ -239,7 +239,20 @@ describe("defaults", () => {
       assert.deepStrictEqual(draws, [])
     })
   )
-  it.effect("it may wait, and where it fails the run fails in its block", () =>
+  it.effect("it is evaluated for a reader behind one that can do without, also in a branch", () =>
+    Effect.gen(function* () {
+      draws.length = 0
+      const maybe = Block.pure("maybe", {
+        inputs: { seed: Field.optional(Schema.Int) },
+        outputs: { c: Schema.Boolean },
+        run: ({ seed }) => ({ c: seed === undefined })
+      })
+      const choice = Block.auto("choice", [Block.when("flag", maybe), Block.retry(second, { times: 1 })])
+      const out = yield* Block.sequential("all", [maybe, Block.rename(choice, "later")]).run({})
+      assert.deepStrictEqual([out, draws.length], [{ c: false, b: draws[0]! }, 1])
+    })
+  )
+  it.effect("it may wait, and a default that Schema itself gives is one too", () =>
     Effect.gen(function* () {
       const later = Block.pure("later", {
         inputs: { x: Field.default(N, Effect.as(Effect.yieldNow, 3)) },

@@ -8,7 +8,8 @@ import { dual } from "effect/Function"
 import { pipeArguments } from "effect/Pipeable"
 import * as Tracer from "effect/Tracer"
 import { CompositionError, prependPath } from "../Errors.ts"
-import { drawer, Trigger } from "./fields.ts"
+import { drawer } from "./draw.ts"
+import { Trigger } from "./fields.ts"
 import type { Compiled, Definition, Exec, Rec, Run } from "./node.ts"
 import { settled } from "./place.ts"
 import type { Listener } from "./progress.ts"
@@ -34,7 +35,6 @@ export const runOf = (fiber: Fiber.Fiber<any, any>): Run => ({
 })
 
 const noFinish = (_state: Rec, _value: unknown): void => {}
-const noDraw = (): null => null
 
 /** useSpan and ParentSpan, not withSpan: withSpan captures a stack per call, which costs microseconds */
 const spanned = (definition: Definition, exec: Exec): Exec => {
@@ -113,7 +113,7 @@ class BlockImpl {
     this.exec = spanned(definition, node === undefined ? exec : watchable(this as unknown as Compiled, exec))
     this.finish = definition.finish ?? noFinish
     this.enter = enterer(definition.inputs)
-    this.draw = drawer(definition.inputs) ?? noDraw
+    this.draw = drawer(this as unknown as Compiled)
     this.events = definition.events
     this.run = runner(this as unknown as Compiled)
   }

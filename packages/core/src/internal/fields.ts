@@ -156,25 +156,3 @@ export const choiceFields = (
   for (const k of Object.keys(triggers)) inputs[k] ??= perhaps(triggers[k])
   return { inputs, outputs }
 }
-
-/** Evaluates the effect defaults of what is missing in a state that was just entered. */
-export const drawer = (fields: Fields): ((state: Rec) => Effect.Effect<void, any, any> | null) => {
-  const draws: Array<readonly [string, Effect.Effect<unknown, any>]> = []
-  for (const k of Object.keys(fields)) {
-    const d = defaultOf(k, fields[k]!)
-    if (d?._tag === "effect") draws.push([k, d.effect])
-  }
-  if (draws.length === 0) return () => null
-  return (state) => {
-    const missing = draws.filter(([k]) => state[k] === undefined)
-    if (missing.length === 0) return null
-    return Effect.forEach(
-      missing,
-      ([k, effect]) =>
-        Effect.map(effect, (value) => {
-          state[k] = value
-        }),
-      { discard: true }
-    )
-  }
-}
