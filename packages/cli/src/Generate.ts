@@ -92,8 +92,8 @@ const listener = (request: Request) =>
 
 /**
  * Makes the pictures of a request one after the other and hands each to `use` as soon as it is finished. All inputs are
- * checked before a model is loaded; a picture depends on its own inputs only, so each can be made again alone. Gives the
- * milliseconds that loading the models took.
+ * checked before a model is loaded; a picture depends on its own inputs only, so each can be made again alone. Gives what
+ * was loaded, and how long that took.
  *
  * ```ts
  * import * as Device from "@effect-blocks/cli/Device"
@@ -136,6 +136,6 @@ export const forEach = <E, R>(request: Request, use: (made: Made) => Effect.Effe
         yield* use({ index, picture: images[0], milliseconds, steps })
       }
       const decisions = yield* ModelStore.ModelStore.use((store) => store.decisions)
-      return decisions.reduce((sum, decision) => sum + ("milliseconds" in decision ? decision.milliseconds : 0), 0)
+      return decisions.flatMap((decision) => (decision._tag === "load" ? [decision] : []))
     }).pipe(Effect.provide(components(request)))
   })

@@ -12,6 +12,7 @@ import * as Output from "../Output.ts"
 import type { Parameters } from "../Parameters.ts"
 import { duration } from "../ProgressBar.ts"
 import { Reporter } from "../Reporter.ts"
+import { basename, dirname } from "node:path"
 
 const encode = (picture: Tensor<"uint8">, path: string, parameters: Parameters) => {
   switch (Output.formatOf(path)) {
@@ -37,9 +38,16 @@ interface Written {
 const median = (values: ReadonlyArray<number>): number | undefined =>
   values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]
 
-/** Times for `--json`, in whole milliseconds from the start of the process: that is what a user waits for. */
-const timings = (loading: number, steps: ReadonlyArray<number>) => ({
-  loading: Math.round(loading),
+interface Loaded {
+  readonly model: string
+  readonly milliseconds: number
+}
+
+/** Times for `--json`, in whole milliseconds; `firstStep` and `total` from the start of the process: that is what a user waits for. */
+const timings = (loaded: ReadonlyArray<Loaded>, steps: ReadonlyArray<number>) => ({
+  loading: Object.fromEntries(
+    loaded.map(({ milliseconds, model }) => [basename(dirname(model)), Math.round(milliseconds)])
+  ),
   firstStep: steps[0] === undefined ? undefined : Math.round(steps[0] - performance.timeOrigin),
   perStep: median(steps.slice(1).map((end, index) => end - steps[index]!)),
   total: Math.round(performance.now())
@@ -84,11 +92,11 @@ export const generate = Command.make(
           })
         })
 
-      const loading = yield* Effect.provide(Generate.forEach(task.request, save), Device.layer(options.device))
+      const loaded = yield* Effect.provide(Generate.forEach(task.request, save), Device.layer(options.device))
       if (options.json) {
         const { device } = options
         const model = task.request.model.path
-        yield* Console.log(JSON.stringify({ pictures, model, device, milliseconds: timings(loading, ends) }))
+        yield* Console.log(JSON.stringify({ pictures, model, device, milliseconds: timings(loaded, ends) }))
       }
     },
     Effect.provide(Reporter.layer(process.stderr))
