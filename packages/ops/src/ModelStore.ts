@@ -16,6 +16,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import { modelBytes } from "./internal/files.ts"
+import { budgetOf } from "./internal/options.ts"
 import * as store from "./internal/store.ts"
 import * as Model from "./Model.ts"
 import type { LoadError, RunError } from "./OnnxError.ts"
@@ -125,7 +126,7 @@ export const layer = (options: Options): Layer.Layer<ModelStore, never, OnnxRunt
     ModelStore,
     Effect.flatMap(OnnxRuntime, (runtime) =>
       store.make({
-        budget: options.budget,
+        budget: budgetOf(options.budget),
         preload: options.preload ?? [],
         sizeOf: options.sizeOf ?? ((path) => Effect.promise(() => modelBytes(path))),
         load: (path) => runtime.load(path, options.load)

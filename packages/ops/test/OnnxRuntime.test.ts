@@ -2,7 +2,9 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
+import * as ModelStore from "../src/ModelStore.ts"
 import { ModelRunError } from "../src/OnnxError.ts"
 import * as OnnxGraph from "../src/OnnxGraph.ts"
 import * as OnnxRuntime from "../src/OnnxRuntime.ts"
@@ -98,7 +100,19 @@ describe("options", () => {
         yield* building(OnnxRuntime.layerGpu({ provider: "webgpu", deviceId: 1 })),
         "webgpu takes no deviceId, got 1"
       )
+      const store = Layer.provide(ModelStore.layer({ budget: Number.NaN }), OnnxRuntime.layerFake({}))
+      const refused = yield* Effect.flip(Effect.sandbox(Effect.provide(Effect.void, store)))
+      assert.include(String(refused), "ModelStore.layer: budget: expected a number of bytes, got NaN")
     })
+  )
+
+  it.effect("of a load too", () =>
+    Effect.gen(function* () {
+      const load = (options: OnnxRuntime.LoadOptions) =>
+        Effect.map(Effect.flip(Effect.sandbox(Effect.scoped(OnnxGraph.load(add, options)))), String)
+      assert.include(yield* load({ replicas: 0 }), "load: replicas: expected a positive integer, got 0")
+      assert.include(yield* load({ threads: -1 }), "load: threads: expected a positive integer, got -1")
+    }).pipe(Effect.provide(OnnxRuntime.layerCpu))
   )
 })
 

@@ -10,6 +10,7 @@ import { detach } from "./detach.ts"
 import { checkFeeds, checkOutputs } from "./feeds.ts"
 import { modelBytes } from "./files.ts"
 import * as metrics from "./metrics.ts"
+import { positiveInteger } from "./options.ts"
 import type { SessionOptions, Wires } from "./protocol.ts"
 import { Replica } from "./replica.ts"
 import { traced } from "./trace.ts"
@@ -65,7 +66,7 @@ export const makeHandle = ({ backend, counts, load, session, source }: HandleOpt
   const { provider } = backend
   const runSeries = metrics.series(metrics.runs, metrics.runDuration, { model: name, provider })
   const loadSeries = metrics.series(metrics.loads, metrics.loadDuration, { model: name, provider })
-  const copies = Math.max(1, load.replicas ?? 1)
+  const copies = positiveInteger("load: replicas", load.replicas) ?? 1
   const replicas = Array.from(
     { length: copies },
     () => new Replica({ name, backend, source, session, runs: runSeries, loads: loadSeries })

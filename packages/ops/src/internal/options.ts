@@ -8,5 +8,10 @@ export const positiveInteger = (what: string, value: number | undefined): number
   return value
 }
 
+export const budgetOf = (value: number): number => {
+  if (!(value >= 0)) throw new RangeError(`ModelStore.layer: budget: expected a number of bytes, got ${value}`)
+  return value
+}
+
 /** the processors divided among the workers */
 export const defaultThreads = (workers: number): number => Math.max(1, Math.floor(availableParallelism() / workers))

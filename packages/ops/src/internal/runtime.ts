@@ -8,6 +8,7 @@ import { type LoadError, ModelLoadError } from "../OnnxError.ts"
 import type { LoadOptions, Source, Status } from "../OnnxRuntime.ts"
 import type { Backend } from "./backend.ts"
 import { type Counts, type Handle, makeHandle } from "./handle.ts"
+import { positiveInteger } from "./options.ts"
 import type { SessionOptions } from "./protocol.ts"
 import { traced } from "./trace.ts"
 
@@ -81,7 +82,7 @@ export const make = (backend: Backend, defaults: SessionOptions = {}): Effect.Ef
 
 const sessionOptions = (defaults: SessionOptions, options: LoadOptions): SessionOptions => ({
   ...defaults,
-  ...(options.threads === undefined ? {} : { threads: options.threads }),
+  ...(options.threads === undefined ? {} : { threads: positiveInteger("load: threads", options.threads) }),
   ...(options.optimization === undefined ? {} : { optimization: options.optimization }),
   ...(options.externalData === undefined ? {} : { externalData: options.externalData })
 })
