@@ -167,7 +167,7 @@ describe("describe", () => {
 
   Outputs:
     timesteps: Array<number>
-    latents: Array<number (a finite number)>
+    latents: Array<number>
     text: string
 
   Blocks:
@@ -200,8 +200,8 @@ describe("describe", () => {
       `a: { x: integer; "two words"?: boolean }`,
       `b: 1 | "x" | null`,
       `c: [string, number]`,
-      `d: { [string]: a valid Date }`,
-      `e: number (a finite number) between 0 and 1`,
+      `d: { [string]: Date }`,
+      `e: number between 0 and 1`,
       `f: Uint8Array`,
       `g: Point`,
       `h: bigint`

@@ -8,11 +8,14 @@ const checked = (base: string, checks: ReadonlyArray<any> | undefined): string =
     const expected: unknown = check.annotations?.expected
     if (typeof expected !== "string") continue
     if (expected === "an integer") text = "integer"
+    else if (expected === "a finite number") continue
     else if (expected.startsWith("a value ")) text += ` ${expected.slice("a value ".length)}`
     else text += ` (${expected})`
   }
   return text
 }
+/** without an article: types are not sentences */
+const bare = (expected: string): string => expected.replace(/^(a valid|an?) /, "")
 const element = (text: string): string => (text.includes(" | ") ? `(${text})` : text)
 const key = (name: PropertyKey): string =>
   typeof name === "string" && /^[\p{ID_Start}_$][\p{ID_Continue}$]*$/u.test(name) ? name : JSON.stringify(String(name))
@@ -56,9 +59,9 @@ const text = (ast: any, depth: number): string => {
   const { identifier, expected, title } = (SchemaAST.resolve(ast) ?? {}) as any
   const own: unknown = ast.annotations?.expected
   if (typeof identifier === "string") return identifier
-  if (typeof own === "string") return checked(own, ast.checks)
+  if (typeof own === "string") return checked(bare(own), ast.checks)
   if (typeof title === "string") return title
-  if (ast.checks === undefined && typeof expected === "string") return expected
+  if (ast.checks === undefined && typeof expected === "string") return bare(expected)
   return checked(base(ast, depth), ast.checks)
 }
 
