@@ -1,4 +1,7 @@
-/** Measuring ratios: every case in turn, round after round, so that a slow moment of the machine falls on all of them. */
+/**
+ * Measuring ratios: every case in turn, round after round, so that a slow moment of the machine falls on all of them. What is
+ * measured is the processor time of this process, which other processes that want the processor too do not lengthen much.
+ */
 
 export interface Case {
   /** What is timed. */
@@ -16,9 +19,10 @@ export const measure = async <K extends string>(
   const times = new Map<string, Array<number>>()
   for (let round = 0; round < options.warmUp + options.rounds; round++) {
     for (const [name, { run, units }] of Object.entries<Case>(cases)) {
-      const start = process.hrtime.bigint()
+      const start = process.cpuUsage()
       await run()
-      const nanoseconds = Number(process.hrtime.bigint() - start) / units
+      const { user, system } = process.cpuUsage(start)
+      const nanoseconds = ((user + system) * 1_000) / units
       if (round >= options.warmUp) times.set(name, [...(times.get(name) ?? []), nanoseconds])
     }
   }
