@@ -123,16 +123,9 @@ const bad = (operation: string, reason: Reason, detail: string): Result.Result<n
 
 const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error)).trim()
 
-const toImage = ({ channels, data, height, width }: pixels.Pixels): Image =>
-  Tensor.make("uint8", [height, width, channels], data)
-
 const toPixels = (operation: string, image: Image): Result.Result<pixels.Pixels, ImageError> => {
-  const [height = 0, width = 0, channels = 1] = image.shape
-  if (image.dtype !== "uint8" || image.shape.length < 2 || image.shape.length > 3 || channels < 1 || channels > 4) {
-    return bad(operation, "invalid-pixels", `expected uint8[height, width, 1 to 4 channels], got ${image}`)
-  }
-  if (height < 1 || width < 1) return bad(operation, "invalid-pixels", `${image} has no pixels`)
-  return Result.succeed({ width, height, channels, data: image.data })
+  const picture = pixels.fromTensor(image)
+  return typeof picture === "string" ? bad(operation, "invalid-pixels", picture) : Result.succeed(picture)
 }
 
 // ------------------------------------------------------------------------------------------------------- decoding
@@ -217,7 +210,7 @@ export const decode = (bytes: Uint8Array, options: DecodeOptions = {}): Effect.E
       return yield* Effect.fail(damaged("a chunk is missing or has another checksum"))
     }
     const decoded = yield* Effect.mapError(native.decode(bytes), damaged)
-    return toImage(inMode(decoded, mode === "native" ? channels : modeChannels[mode]))
+    return pixels.toTensor(inMode(decoded, mode === "native" ? channels : modeChannels[mode]))
   })
 }
 
@@ -535,7 +528,7 @@ export const resize: {
   (image: Image, options: ResizeOptions): Result.Result<Image, ImageError>
 } = dual(2, (image: Image, { filter = "lanczos", height, width }: ResizeOptions) =>
   Result.flatMap(checkSize("resize", width, height), () =>
-    Result.map(toPixels("resize", image), (from) => toImage(resample.resize(from, width, height, filter)))
+    Result.map(toPixels("resize", image), (from) => pixels.toTensor(resample.resize(from, width, height, filter)))
   )
 )
 
@@ -558,7 +551,7 @@ export const crop: {
 } = dual(2, (image: Image, box: Box): Result.Result<Image, ImageError> =>
   box.every(Number.isInteger)
     ? Result.flatMap(checkSize("crop", box[2] - box[0], box[3] - box[1]), () =>
-        Result.map(toPixels("crop", image), (from) => toImage(pixels.crop(from, box)))
+        Result.map(toPixels("crop", image), (from) => pixels.toTensor(pixels.crop(from, box)))
       )
     : bad("crop", "invalid-option", `[${box.join(", ")}] is not a box of whole pixels`)
 )
@@ -582,7 +575,7 @@ export const convert: {
   (image: Image, mode: Mode): Result.Result<Image, ImageError>
 } = dual(2, (image: Image, mode: Mode) =>
   Result.map(toPixels("convert", image), (from) =>
-    mode === "native" ? image : toImage(inMode(from, modeChannels[mode]))
+    mode === "native" ? image : pixels.toTensor(inMode(from, modeChannels[mode]))
   )
 )
 
@@ -604,9 +597,9 @@ export const flatten = (
   background: readonly [red: number, green: number, blue: number] = [255, 255, 255]
 ): Result.Result<Image, ImageError> =>
   Result.map(toPixels("flatten", image), (from) => {
-    if (!pixels.hasAlpha(from.channels)) return toImage(pixels.toRgb(from))
+    if (!pixels.hasAlpha(from.channels)) return pixels.toTensor(pixels.toRgb(from))
     const plain = pixels.filled(from.width, from.height, [...background, 255])
-    return toImage(pixels.toRgb(pixels.alphaComposite(plain, pixels.toRgba(from))))
+    return pixels.toTensor(pixels.toRgb(pixels.alphaComposite(plain, pixels.toRgba(from))))
   })
 
 /**
@@ -655,6 +648,6 @@ export const contactSheet = (
       const y = gap + Math.floor(i / columns) * (height + gap) + ((height - part.height) >> 1)
       pixels.draw(sheet, part, x, y)
     })
-    return toImage(sheet)
+    return pixels.toTensor(sheet)
   })
 }

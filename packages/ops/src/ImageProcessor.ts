@@ -60,15 +60,9 @@ const invalid = (operation: string, detail: string): Result.Result<never, Image.
 const isWhole = (value: number): boolean => Number.isInteger(value) && value > 0
 
 const toPixels = (operation: string, image: Image.Image): Result.Result<pixels.Pixels, Image.ImageError> => {
-  const [height = 0, width = 0, channels = 1] = image.shape
-  const rank = image.shape.length
-  return image.dtype !== "uint8" || rank < 2 || rank > 3 || height < 1 || width < 1 || channels < 1 || channels > 4
-    ? invalid(operation, `expected uint8[height, width, 1 to 4 channels], got ${image}`)
-    : Result.succeed({ width, height, channels, data: image.data })
+  const picture = pixels.fromTensor(image)
+  return typeof picture === "string" ? invalid(operation, picture) : Result.succeed(picture)
 }
-
-const toImage = ({ channels, data, height, width }: pixels.Pixels): Image.Image =>
-  Tensor.make("uint8", [height, width, channels], data)
 
 /** the lengths of a batch of planes */
 const planes = (operation: string, tensor: Tensor.Tensor<"float32">) => {
@@ -109,7 +103,7 @@ export const resize: {
     yield* checkSize("resize", options)
     const own = yield* toPixels("resize", image)
     const resized = yield* Image.resize(image, vae.innerSize(mode, own, options))
-    return toImage(vae.place(mode, yield* toPixels("resize", resized), own, options))
+    return pixels.toTensor(vae.place(mode, yield* toPixels("resize", resized), own, options))
   })
 })
 
@@ -211,7 +205,10 @@ const preprocessImages = (
     const data = new Float32Array(prepared.length * item)
     for (const [i, picture] of prepared.entries()) {
       if (picture.width !== width || picture.height !== height || picture.channels !== channels) {
-        return yield* invalid("preprocess", `picture ${i} is ${toImage(picture)}, the first ${toImage(first)}`)
+        return yield* invalid(
+          "preprocess",
+          `picture ${i} is ${pixels.toTensor(picture)}, the first ${pixels.toTensor(first)}`
+        )
       }
       vae.writePlanes(picture, data, i * item)
     }
@@ -400,7 +397,7 @@ export const cropRegion = (
  */
 export const blur = (image: Image.Image, factor = 4): Result.Result<Image.Image, Image.ImageError> =>
   Number.isFinite(factor) && factor >= 0
-    ? Result.map(toPixels("blur", image), (picture) => toImage(blurring.gaussianBlur(picture, factor)))
+    ? Result.map(toPixels("blur", image), (picture) => pixels.toTensor(blurring.gaussianBlur(picture, factor)))
     : bad("blur", `the factor must be a number from 0 on, not ${factor}`)
 
 /**
@@ -447,5 +444,5 @@ export const applyOverlay = ({
       }
     }
     const kept = pixels.unpremultiply(pixels.masked(pixels.premultiply(pixels.toRgba(below)), weights))
-    return toImage(pixels.toRgb(pixels.alphaComposite(pixels.toRgba(above), kept)))
+    return pixels.toTensor(pixels.toRgb(pixels.alphaComposite(pixels.toRgba(above), kept)))
   })

@@ -1,11 +1,25 @@
 /** 8-bit pictures as plain data, and Pillow's conversions between their modes (Convert.c), in its integer arithmetic. */
 
+import * as Tensor from "../../Tensor.ts"
+
 /** channels: 1 grey, 2 grey and alpha, 3 RGB, 4 RGB and alpha; rows from the top, channels interleaved */
 export interface Pixels {
   readonly width: number
   readonly height: number
   readonly channels: number
   readonly data: Uint8Array
+}
+
+export const toTensor = ({ channels, data, height, width }: Pixels): Tensor.Tensor<"uint8"> =>
+  Tensor.make("uint8", [height, width, channels], data)
+
+/** a picture without a channel axis is grey; a string says why it is no picture */
+export const fromTensor = ({ data, dtype, shape }: Tensor.Tensor<"uint8">): Pixels | string => {
+  const [height = 0, width = 0, channels = 1] = shape
+  const fits = dtype === "uint8" && (shape.length === 2 || shape.length === 3) && channels >= 1 && channels <= 4
+  return fits && height > 0 && width > 0
+    ? { width, height, channels, data }
+    : `expected uint8[height, width, 1 to 4 channels] with at least one pixel, got ${Tensor.show(dtype, shape)}`
 }
 
 /** division by 255, rounded */
