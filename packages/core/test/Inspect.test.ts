@@ -294,6 +294,7 @@ describe("inputJsonSchema", () => {
     const schema = Block.inputJsonSchema(block)
     assert.deepStrictEqual(schema.required, ["size", "constructor"])
     assert.strictEqual((schema.properties as any).at.default, "1970-01-01T00:00:00.000Z")
-    assert.isTrue("$defs" in schema)
+    const [definition] = Object.values(schema.$defs ?? {})
+    assert.strictEqual((definition as any).additionalProperties, false)
   })
 })

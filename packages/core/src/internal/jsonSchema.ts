@@ -12,7 +12,7 @@ const encoded = (key: string, field: any, value: unknown): unknown => {
 export const inputJsonSchema = (self: any): any => {
   const fields = record()
   for (const k of Object.keys(self.inputs)) if (self.inputs[k] !== Trigger) fields[k] = self.inputs[k]
-  const document = Schema.toJsonSchemaDocument(Schema.Struct(fields))
+  const document = Schema.toJsonSchemaDocument(Schema.Struct(fields), { onExcessProperty: "error" })
   const { properties, required, ...rest } = document.schema as any
   const described = Object.keys(self.inputs).map((k) => {
     const field = self.inputs[k]
