@@ -6,7 +6,8 @@ import { cp, mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 
-const temporary = (prefix: string): Effect.Effect<string, never, Scope.Scope> =>
+/** an empty folder, gone with the scope */
+export const temporary = (prefix: string): Effect.Effect<string, never, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.promise(() => mkdtemp(join(tmpdir(), prefix))),
     (folder) => Effect.promise(() => rm(folder, { recursive: true, force: true }))
