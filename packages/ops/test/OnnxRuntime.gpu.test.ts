@@ -10,6 +10,7 @@ describe.runIf(process.env["EFFECT_BLOCKS_WEBGPU"] === "1")("webgpu", () => {
   layerSuite("in a worker", OnnxRuntime.layerGpu({ provider: "webgpu" }), {
     provider: "webgpu",
     heavyLayers: 2,
+    heavySize: 128,
     tolerance: 1e-4
   })
 })

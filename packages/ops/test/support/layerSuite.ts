@@ -19,6 +19,8 @@ export interface SuiteOptions {
   readonly provider: string
   /** matrix products that take long enough to be interrupted; fewer on slow devices */
   readonly heavyLayers?: number
+  /** and smaller ones: rows and columns */
+  readonly heavySize?: number
   /** dtypes that the device has no kernels for */
   readonly without?: ReadonlyArray<Tensor.DType>
   /** largest difference from the loops in double precision, relative to values around 1 */
@@ -58,9 +60,10 @@ const until = (holds: (status: OnnxRuntime.Status) => boolean) =>
 
 export const layerSuite = (name: string, layer: Layer.Layer<OnnxRuntime.OnnxRuntime>, options: SuiteOptions): void => {
   const layers = options.heavyLayers ?? 60
-  const x = ramp([256, 256])
+  const size = options.heavySize ?? 256
+  const x = ramp([size, size])
   const loadAdd = OnnxRuntime.load(OnnxGraph.encode(add), { name: "add" })
-  const loadHeavy = OnnxRuntime.load(OnnxGraph.encode(heavy(layers)), { name: "heavy" })
+  const loadHeavy = OnnxRuntime.load(OnnxGraph.encode(heavy(layers, size)), { name: "heavy" })
 
   sharing(layer)(name, (it) => {
     it.effect("knows what it loaded", () =>
@@ -196,7 +199,7 @@ export const layerSuite = (name: string, layer: Layer.Layer<OnnxRuntime.OnnxRunt
         assert.deepInclude(yield* status, { queued: 0, running: 1 })
         assert.isTrue(Exit.hasInterrupts(yield* Fiber.await(running)))
         const { y } = yield* model.run({ x })
-        assert.deepStrictEqual(y!.shape, [256, 256])
+        assert.deepStrictEqual(y!.shape, [size, size])
         assert.deepInclude(yield* status, { queued: 0, running: 0 })
       })
     )
