@@ -8,20 +8,31 @@ import type {
   VaeDecoderShape,
   VaeEncoderShape
 } from "@effect-blocks/diffusion/Components"
-import { TextEncoder, Tokenizer, Unet, VaeDecoder, VaeEncoder } from "@effect-blocks/diffusion/Components"
+import {
+  TextEncoder,
+  TextEncoder2,
+  Tokenizer,
+  Tokenizer2,
+  Unet,
+  VaeDecoder,
+  VaeEncoder
+} from "@effect-blocks/diffusion/Components"
 import * as Guider from "@effect-blocks/diffusion/Guider"
 import * as Scheduler from "@effect-blocks/diffusion/Scheduler"
+import type { Shape } from "@effect-blocks/diffusion/Tokenizer"
 import * as Tensor from "@effect-blocks/ops/Tensor"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 
 /** what was asked of the models, in order */
 export interface Call {
-  readonly model: "textEncoder" | "unet" | "vaeEncoder" | "vaeDecoder"
+  readonly model: "textEncoder" | "textEncoder2" | "unet" | "vaeEncoder" | "vaeDecoder"
   readonly shape: ReadonlyArray<number>
   readonly timestep?: number
 }
 
+const firstIds = (ids: Tensor.Tensor<"int32">) =>
+  Float32Array.from({ length: ids.shape[0]! }, (_, i) => ids.data[i * ids.shape[1]!]! / 100)
 const maxLength = 4
 const width = 2
 const latentChannels = 4
@@ -58,6 +69,8 @@ const shrink = (pixels: Tensor.Tensor<"float32">): Tensor.Tensor<"float32"> => {
 }
 
 export interface Options {
+  /** SDXL: two text encoders, whose states of each layer are given, and a UNet that is told sizes */
+  readonly xl?: boolean
   readonly inChannels?: number
   readonly unet?: (input: UnetInput, own: UnetShape["predict"]) => ReturnType<UnetShape["predict"]>
   readonly scheduler?: Scheduler.Config
@@ -71,19 +84,28 @@ export interface Options {
 export const make = (options: Options = {}) => {
   const calls: Array<Call> = []
   const geometry = { scaleFactor, latentChannels, scalingFactor: 0.5 }
-  const textEncoder: TextEncoderShape = {
+  const xl = options.xl === true
+  const encoder = (model: "textEncoder" | "textEncoder2"): TextEncoderShape => ({
     width,
+    layers: xl ? 3 : 0,
     encode: (ids) =>
       Effect.sync(() => {
-        calls.push({ model: "textEncoder", shape: ids.shape })
-        const data = Float32Array.from({ length: ids.data.length * width }, (_, i) =>
-          Math.sin(ids.data[i >> 1]! + (i % width))
-        )
-        return { lastHiddenState: Tensor.make("float32", [...ids.shape, width], data), hiddenStates: [] }
-      }),
-    ...options.overrides?.textEncoder
-  }
-  const predict: UnetShape["predict"] = ({ encoderHiddenStates, sample, timestep }) =>
+        calls.push({ model, shape: ids.shape })
+        const states = (layer: number) => {
+          const data = Float32Array.from({ length: ids.data.length * width }, (_, i) =>
+            Math.sin(ids.data[i >> 1]! + (i % width) + layer)
+          )
+          return Tensor.make("float32", [...ids.shape, width], data)
+        }
+        return {
+          lastHiddenState: states(0),
+          hiddenStates: xl ? [3, 2, 1].map(states) : [],
+          ...(model === "textEncoder" ? {} : { pooled: Tensor.make("float32", [ids.shape[0]!, 1], firstIds(ids)) })
+        }
+      })
+  })
+  const textEncoder: TextEncoderShape = { ...encoder("textEncoder"), ...options.overrides?.textEncoder }
+  const predict: UnetShape["predict"] = ({ added, encoderHiddenStates, sample, timestep }) =>
     Effect.sync(() => {
       calls.push({ model: "unet", shape: sample.shape, timestep })
       const [batch = 0, channels = 0, height = 0, width = 0] = sample.shape
@@ -93,6 +115,7 @@ export const make = (options: Options = {}) => {
         const states = encoderHiddenStates.data.length / batch
         let mood = 0
         for (let i = 0; i < states; i++) mood += encoderHiddenStates.data[item * states + i]!
+        if (added !== undefined) mood += added.textEmbeds.data[item]! + added.timeIds.data[item * 6]! / 100
         for (let i = 0; i < plane; i++)
           out[item * plane + i] =
             0.5 * sample.data[item * channels * height * width + i]! + 0.1 * mood + timestep / 10_000
@@ -104,7 +127,8 @@ export const make = (options: Options = {}) => {
     outChannels: latentChannels,
     sampleSize: 4,
     sizeMultiple: 2,
-    crossAttentionDim: width,
+    crossAttentionDim: xl ? 2 * width : width,
+    sizeConditioned: xl,
     predict: options.unet === undefined ? predict : (input) => options.unet!(input, predict),
     ...options.overrides?.unet
   }
@@ -126,23 +150,26 @@ export const make = (options: Options = {}) => {
       }),
     ...options.overrides?.vae
   }
-  const layer = Layer.mergeAll(
-    Layer.succeed(Tokenizer, {
-      maxLength,
-      encode: (texts) => ({
-        inputIds: Tensor.make(
-          "int32",
-          [texts.length, maxLength],
-          Int32Array.from(
-            { length: texts.length * maxLength },
-            (_, i) => texts[Math.floor(i / maxLength)]!.charCodeAt(i % maxLength) || 0
-          )
-        ),
-        truncated: texts.flatMap((text, index) =>
-          text.length > maxLength ? [{ index, removed: text.slice(maxLength) }] : []
+  const tokenizer: Shape = {
+    maxLength,
+    encode: (texts) => ({
+      inputIds: Tensor.make(
+        "int32",
+        [texts.length, maxLength],
+        Int32Array.from(
+          { length: texts.length * maxLength },
+          (_, i) => texts[Math.floor(i / maxLength)]!.charCodeAt(i % maxLength) || 0
         )
-      })
-    }),
+      ),
+      truncated: texts.flatMap((text, index) =>
+        text.length > maxLength ? [{ index, removed: text.slice(maxLength) }] : []
+      )
+    })
+  }
+  const layer = Layer.mergeAll(
+    Layer.succeed(Tokenizer, tokenizer),
+    Layer.succeed(Tokenizer2, tokenizer),
+    Layer.succeed(TextEncoder2, encoder("textEncoder2")),
     Layer.succeed(TextEncoder, textEncoder),
     Layer.succeed(Unet, unet),
     Layer.succeed(VaeEncoder, vaeEncoder),
