@@ -2,7 +2,17 @@
 import { assert, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
-import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import {
+  chmodSync,
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync
+} from "node:fs"
 import { createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -216,7 +226,24 @@ const suite = (name: string, runtime: Layer.Layer<OnnxRuntime.OnnxRuntime>) =>
       })
     )
 
-    it.effect("nothing stays open", () => Effect.map(open, (models) => assert.strictEqual(models, 0)))
+    it.effect("nothing stays open: no model, and no file", () =>
+      Effect.gen(function* () {
+        assert.strictEqual(yield* open, 0)
+        if (process.platform !== "linux") return
+        const files = readdirSync("/proc/self/fd").flatMap((fd) => {
+          try {
+            return [readlinkSync(join("/proc/self/fd", fd))]
+          } catch {
+            return [] // the listing's own
+          }
+        })
+        assert.isAbove(files.length, 0)
+        assert.deepStrictEqual(
+          files.filter((file) => file.endsWith(".onnx") || file.endsWith("weights.bin")),
+          []
+        )
+      })
+    )
   })
 
 suite("layerCpu refuses", OnnxRuntime.layerCpu)
