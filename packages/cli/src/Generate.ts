@@ -6,6 +6,7 @@
 import * as Pipeline from "@effect-blocks/core/Pipeline"
 import * as Fields from "@effect-blocks/diffusion/Fields"
 import * as StableDiffusion from "@effect-blocks/diffusion/pipelines/StableDiffusion"
+import * as StableDiffusionXL from "@effect-blocks/diffusion/pipelines/StableDiffusionXL"
 import * as Repository from "@effect-blocks/diffusion/Repository"
 import * as Scheduler from "@effect-blocks/diffusion/Scheduler"
 import * as EmojiDiffusion from "@effect-blocks/emoji-diffusion"
@@ -19,6 +20,7 @@ import * as Schema from "effect/Schema"
 import { totalmem } from "node:os"
 import * as LatentPreview from "./LatentPreview.ts"
 import type { ModelFolder } from "./ModelFolder.ts"
+import * as Pipelines from "./Pipelines.ts"
 import * as ProgressBar from "./ProgressBar.ts"
 import { Reporter } from "./Reporter.ts"
 import * as Schedulers from "./Schedulers.ts"
@@ -53,14 +55,14 @@ export interface Made {
   readonly steps: ReadonlyArray<number>
 }
 
-/** The components of the request's model; sessions are made at their first run. */
-const components = ({ model, scheduler }: Request) => {
-  const own = Repository.layer(model.path).pipe(Layer.provideMerge(ModelStore.layer({ budget: totalmem() / 2 })))
+/** The model's own scheduler, or another on its configuration. */
+const schedulerOf = ({ model, scheduler }: Request) => {
+  const own = Repository.layerScheduler(model.path)
   if (scheduler === undefined) return own
   const changed = Effect.flatMap(Scheduler.Scheduler, (service) =>
     Effect.fromResult(Scheduler.reconfigure(service, Schedulers.options(scheduler)))
   )
-  return Layer.provideMerge(Layer.effect(Scheduler.Scheduler, changed), own)
+  return Layer.effect(Scheduler.Scheduler, changed).pipe(Layer.provide(own))
 }
 
 const isLatents = Schema.is(Fields.Latents)
@@ -116,26 +118,44 @@ const listener = (request: Request) =>
  * await Effect.runPromise(Effect.provide(program, [Device.layer("cpu"), Reporter.layerSilent]))
  * ```
  */
-export const forEach = <E, R>(request: Request, use: (made: Made) => Effect.Effect<void, E, R>) =>
-  Effect.gen(function* () {
-    const { image, maskImage, wanted } = request
-    const pictures = { ...(image === undefined ? {} : { image }), ...(maskImage === undefined ? {} : { maskImage }) }
-    const decoded = yield* Effect.forEach(wanted, ({ inputs }) =>
-      Pipeline.decodeInputs(StableDiffusion.pipeline, inputs)
-    )
-    return yield* Effect.gen(function* () {
+export const forEach = <E, R>(request: Request, use: (made: Made) => Effect.Effect<void, E, R>) => {
+  const { image, maskImage, model, wanted } = request
+  const pictures = { ...(image === undefined ? {} : { image }), ...(maskImage === undefined ? {} : { maskImage }) }
+  const output = { output: "images" } as const
+  const store = ModelStore.layer({ budget: totalmem() / 2 })
+
+  const draw = <E2, R2>(
+    runs: ReadonlyArray<Effect.Effect<readonly [Tensor.Tensor<"uint8">, ...Array<unknown>], E2, R2>>
+  ) =>
+    Effect.gen(function* () {
       const listen = yield* listener(request)
-      for (const [index] of wanted.entries()) {
+      for (const [index, run] of runs.entries()) {
         const before = yield* Clock.currentTimeMillis
-        const inputs = { ...decoded[index]!, ...pictures }
         const steps: Array<number> = []
-        const images = yield* Pipeline.run(StableDiffusion.pipeline, inputs, { output: "images" }).pipe(
-          Effect.provideService(Progress, listen(index, steps))
-        )
+        const [picture] = yield* Effect.provideService(run, Progress, listen(index, steps))
         const milliseconds = (yield* Clock.currentTimeMillis) - before
-        yield* use({ index, picture: images[0], milliseconds, steps })
+        yield* use({ index, picture, milliseconds, steps })
       }
       const decisions = yield* ModelStore.ModelStore.use((store) => store.decisions)
       return decisions.flatMap((decision) => (decision._tag === "load" ? [decision] : []))
-    }).pipe(Effect.provide(components(request)))
+    })
+
+  // inputs are decoded, and so checked, before components are made
+  const stableDiffusion = Effect.gen(function* () {
+    const inputs = yield* Effect.forEach(wanted, ({ inputs }) =>
+      Pipeline.decodeInputs(StableDiffusion.pipeline, inputs)
+    )
+    const runs = inputs.map((input) => Pipeline.run(StableDiffusion.pipeline, { ...input, ...pictures }, output))
+    const components = Layer.provideMerge(Repository.layer(model.path, { scheduler: schedulerOf(request) }), store)
+    return yield* Effect.provide(draw(runs), components)
   })
+  const stableDiffusionXL = Effect.gen(function* () {
+    const inputs = yield* Effect.forEach(wanted, ({ inputs }) =>
+      Pipeline.decodeInputs(StableDiffusionXL.pipeline, inputs)
+    )
+    const runs = inputs.map((input) => Pipeline.run(StableDiffusionXL.pipeline, { ...input, ...pictures }, output))
+    const components = Layer.provideMerge(Repository.layerXL(model.path, { scheduler: schedulerOf(request) }), store)
+    return yield* Effect.provide(draw(runs), components)
+  })
+  return Pipelines.ofClass(model.className) === "stable-diffusion-xl" ? stableDiffusionXL : stableDiffusion
+}

@@ -5,6 +5,7 @@
  */
 import type { Any } from "@effect-blocks/core/Block"
 import * as StableDiffusion from "@effect-blocks/diffusion/pipelines/StableDiffusion"
+import * as StableDiffusionXL from "@effect-blocks/diffusion/pipelines/StableDiffusionXL"
 
 /**
  * Every pipeline by the name that `describe` takes.
@@ -13,11 +14,13 @@ import * as StableDiffusion from "@effect-blocks/diffusion/pipelines/StableDiffu
  * import * as Pipelines from "@effect-blocks/cli/Pipelines"
  * import assert from "node:assert"
  *
- * assert.deepEqual(Object.keys(Pipelines.all), ["stable-diffusion", "text2image", "image2image", "inpainting"])
+ * const names = ["stable-diffusion", "stable-diffusion-xl", "text2image", "image2image", "inpainting"]
+ * assert.deepEqual(Object.keys(Pipelines.all), names)
  * ```
  */
 export const all = {
   "stable-diffusion": StableDiffusion.pipeline,
+  "stable-diffusion-xl": StableDiffusionXL.pipeline,
   text2image: StableDiffusion.text2image,
   image2image: StableDiffusion.image2image,
   inpainting: StableDiffusion.inpainting
@@ -36,5 +39,7 @@ export type Name = keyof typeof all
  * assert.equal(Pipelines.ofClass("FluxPipeline"), undefined)
  * ```
  */
-export const ofClass = (className: string): Name | undefined =>
-  /^(Onnx|ORT)?StableDiffusion(Img2Img|Inpaint)?Pipeline(Legacy)?$/.test(className) ? "stable-diffusion" : undefined
+export const ofClass = (className: string): "stable-diffusion" | "stable-diffusion-xl" | undefined => {
+  const family = /^(?:Onnx|ORT)?StableDiffusion(XL)?(?:Img2Img|Inpaint)?Pipeline$/.exec(className)
+  return family === null ? undefined : family[1] === undefined ? "stable-diffusion" : "stable-diffusion-xl"
+}
