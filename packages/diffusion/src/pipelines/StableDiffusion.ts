@@ -146,8 +146,10 @@ export const inpainting = Block.sequential(
  * ```
  */
 export const pipeline = Block.workflows(
-  Block.auto("stableDiffusion", [Block.when("maskImage", inpainting), Block.when("image", image2image), text2image], {
-    description: "Stable Diffusion: from words, from a picture, or into a picture"
-  }),
+  Block.seal(
+    Block.auto("stableDiffusion", [Block.when("maskImage", inpainting), Block.when("image", image2image), text2image], {
+      description: "Stable Diffusion: from words, from a picture, or into a picture"
+    })
+  ),
   { text2image: ["prompt"], image2image: ["prompt", "image"], inpainting: ["prompt", "image", "maskImage"] }
 )

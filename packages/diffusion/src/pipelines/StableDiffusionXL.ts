@@ -159,15 +159,17 @@ export const inpainting = Block.sequential(
  * ```
  */
 export const pipeline = Block.workflows(
-  Block.auto(
-    "stableDiffusionXL",
-    [
-      Block.when("maskImage", inpainting),
-      Block.when("image", image2image),
-      Block.when("imageLatents", latents2image),
-      text2image
-    ],
-    { description: "Stable Diffusion XL: from words, from a picture or latents, or into a picture" }
+  Block.seal(
+    Block.auto(
+      "stableDiffusionXL",
+      [
+        Block.when("maskImage", inpainting),
+        Block.when("image", image2image),
+        Block.when("imageLatents", latents2image),
+        text2image
+      ],
+      { description: "Stable Diffusion XL: from words, from a picture or latents, or into a picture" }
+    )
   ),
   {
     text2image: ["prompt"],
