@@ -100,6 +100,13 @@ const suite = (name: string, runtime: Layer.Layer<OnnxRuntime.OnnxRuntime>) =>
       })
     )
 
+    it.effect("a path that the file system refuses", () =>
+      Effect.gen(function* () {
+        assert.strictEqual((yield* failure(join(shipped, "x".repeat(300)))).reason, "unreadable")
+        assert.strictEqual((yield* failure("model\0.onnx")).reason, "unreadable")
+      })
+    )
+
     it.effect.skipIf(process.getuid?.() === 0)("a file that may not be read", () =>
       Effect.gen(function* () {
         const path = join(yield* folder, "secret.onnx")

@@ -1,5 +1,5 @@
 /** The only file that touches onnxruntime-node. No Effect in here: a worker loads this and nothing else. */
-import { stat } from "node:fs/promises"
+import { access, constants, stat } from "node:fs/promises"
 import * as ort from "onnxruntime-node"
 import type { DType } from "../Tensor.ts"
 import { CodedError } from "./coded.ts"
@@ -61,6 +61,9 @@ const checkFile = async (path: string): Promise<void> => {
       `expected an ONNX file, found a ${found.isDirectory() ? "directory" : "special file"}`
     )
   }
+  await access(path, constants.R_OK).catch(() => {
+    throw new CodedError("UNREADABLE", "permission denied")
+  })
   if (found.size === 0) throw new CodedError("CORRUPT", "the file is empty")
 }
 
