@@ -186,9 +186,7 @@ export const make: <
   const Name extends string,
   const I extends Fields,
   const O extends Fields,
-  A extends Schema.Struct.Type<O>,
-  E,
-  R,
+  X extends Effect.Effect<Schema.Struct.Type<O>, unknown, unknown>,
   const C extends Components = {}
 >(
   name: Name,
@@ -200,9 +198,10 @@ export const make: <
     readonly outputs: O
     /** Taken from the context for you, and passed as the second argument. */
     readonly components?: C
-    readonly run: (inputs: RunRow<I>, components: Resolved<C>) => Effect.Effect<A, E, R>
-  } & Undeclared<Name, A, O>
-) => Leaf<InRow<I>, Schema.Struct.Type<O>, E, R | C[keyof C]["Identifier"], Name> = leaf.make
+    readonly run: (inputs: RunRow<I>, components: Resolved<C>) => X
+  } & Undeclared<Name, Effect.Success<X>, O>
+) => Leaf<InRow<I>, Schema.Struct.Type<O>, Effect.Error<X>, Effect.Services<X> | C[keyof C]["Identifier"], Name> =
+  leaf.make
 
 /**
  * Makes a block of a plain function.
@@ -232,7 +231,7 @@ export const pure: <
     readonly version?: string
     readonly inputs: I
     readonly outputs: O
-    readonly run: (inputs: RunRow<I>) => A
+    readonly run: (inputs: RunRow<I>) => A & Schema.Struct.Type<O>
   } & Undeclared<Name, A, O>
 ) => Leaf<InRow<I>, Schema.Struct.Type<O>, never, never, Name> = leaf.pure
 

@@ -60,6 +60,21 @@ describe("make", () => {
       assert.deepStrictEqual(out, [{ x: 8 }, { x: 27 }, { x: 64 }])
     })
   )
+  it.effect("run may be a generator, whose inputs have their types", () =>
+    Effect.gen(function* () {
+      const generated = Block.make("generated", {
+        inputs: { x: N },
+        outputs: { y: N },
+        run: Effect.fnUntraced(function* ({ x }) {
+          // @ts-expect-error x is a number
+          const text: string = x
+          const { by } = yield* Scale
+          return { y: Number(text) * by }
+        })
+      })
+      assert.deepStrictEqual(yield* Effect.provideService(generated.run({ x: 2 }), Scale, { by: 4 }), { y: 8 })
+    })
+  )
   it.effect("an output that run does not give leaves the earlier value", () =>
     Effect.gen(function* () {
       const silent = Block.pure("silent", { inputs: {}, outputs: { x: Field.optional(N) }, run: () => ({}) })
