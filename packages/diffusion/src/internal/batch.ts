@@ -4,27 +4,6 @@ import * as Tensor from "@effect-blocks/ops/Tensor"
 
 type Float = Tensor.Tensor<"float32">
 
-/** along the first axis */
-export const concat = (tensors: ReadonlyArray<Float>): Float => {
-  if (tensors.length === 1) return tensors[0]!
-  const first = tensors[0]!
-  const data = new Float32Array(tensors.reduce((total, tensor) => total + tensor.data.length, 0))
-  let at = 0
-  let batch = 0
-  for (const tensor of tensors) {
-    data.set(tensor.data, at)
-    at += tensor.data.length
-    batch += tensor.shape[0]!
-  }
-  return Tensor.make("float32", [batch, ...first.shape.slice(1)], data)
-}
-
-/** items `from` (included) to `to` (not), as a view: tensors are immutable */
-export const items = (tensor: Float, from: number, to: number): Float => {
-  const per = tensor.data.length / tensor.shape[0]!
-  return Tensor.make("float32", [to - from, ...tensor.shape.slice(1)], tensor.data.subarray(from * per, to * per))
-}
-
 /** the items at these places, in this order */
 export const pick = (tensor: Float, places: ReadonlyArray<number>): Float => {
   const per = tensor.data.length / tensor.shape[0]!
@@ -83,5 +62,6 @@ export const normals = (
   shape: ReadonlyArray<number>
 ): readonly [noise: Float, rng: ReadonlyArray<Rng.Rng>] => {
   const drawn = rng.map((one) => Rng.normal(one, rng.length === 1 ? shape : [1, ...shape.slice(1)]))
-  return [concat(drawn.map(([noise]) => noise)), drawn.map(([, after]) => after)]
+  const noise = drawn.length === 1 ? drawn[0]![0] : Tensor.concat(drawn.map(([one]) => one))
+  return [noise, drawn.map(([, after]) => after)]
 }
