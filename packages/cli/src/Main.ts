@@ -5,6 +5,7 @@
  */
 import * as Errors from "@effect-blocks/core/Errors"
 import * as CliConfig from "effect/cli/CliConfig"
+import * as CliError from "effect/cli/CliError"
 import * as CliOutput from "effect/cli/CliOutput"
 import * as Command from "effect/cli/Command"
 import * as GlobalFlag from "effect/cli/GlobalFlag"
@@ -79,10 +80,7 @@ const presenter: CliOutput.Presenter = {
   present: (event) => (event._tag === "InvalidInvocation" ? Effect.void : CliOutput.defaultPresenter.present(event))
 }
 
-const usage = (error: {
-  readonly errors: ReadonlyArray<Error>
-  readonly commandPath: ReadonlyArray<string>
-}): Failure => {
+const usage = (error: CliError.ShowHelp): Failure => {
   const problems = error.errors.map(({ message }) =>
     message
       .split(/\s*\n\s*/)
@@ -128,9 +126,7 @@ export const main = (args: ReadonlyArray<string>): Effect.Effect<number, never, 
         onFailure: (cause) => {
           const error = Cause.hasInterruptsOnly(cause) ? undefined : Cause.squash(cause)
           const failure =
-            error instanceof Object && "_tag" in error && error._tag === "ShowHelp" && "errors" in error
-              ? usage(error as unknown as Parameters<typeof usage>[0])
-              : fromCause(cause, flagOfField)
+            CliError.isCliError(error) && error._tag === "ShowHelp" ? usage(error) : fromCause(cause, flagOfField)
           const details = isVerbose(args) ? Console.error(Errors.pretty(cause)) : Effect.void
           return Effect.andThen(details, report(failure, args))
         }

@@ -63,6 +63,9 @@ const words: Readonly<Record<string, string>> = {
   ENXIO: "is not an ordinary file"
 }
 
+const explain = (cause: unknown): string =>
+  (cause instanceof Error && "code" in cause ? words[String(cause.code)] : undefined) ?? String(cause)
+
 /**
  * The bytes of a file that the command line names.
  *
@@ -80,7 +83,7 @@ export const readBytes = (flag: string, path: string): Effect.Effect<Uint8Array,
   return Effect.acquireUseRelease(
     Effect.tryPromise({
       try: () => open(path),
-      catch: (cause) => failed(words[(cause as NodeJS.ErrnoException).code ?? ""] ?? String(cause))
+      catch: (cause) => failed(explain(cause))
     }),
     (file) =>
       Effect.gen(function* () {
@@ -90,7 +93,7 @@ export const readBytes = (flag: string, path: string): Effect.Effect<Uint8Array,
         if (found.size > maxBytes) return yield* failed(`has ${found.size} bytes, expected at most ${maxBytes}`)
         return yield* Effect.tryPromise({
           try: () => file.readFile().then((bytes) => new Uint8Array(bytes)),
-          catch: (cause) => failed(words[(cause as NodeJS.ErrnoException).code ?? ""] ?? String(cause))
+          catch: (cause) => failed(explain(cause))
         })
       }),
     (file) => Effect.promise(() => file.close().catch(() => undefined))
