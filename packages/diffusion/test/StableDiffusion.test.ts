@@ -286,6 +286,21 @@ describe("inpainting", () => {
   )
 })
 
+describe("a picture and several seeds", () => {
+  // draws of a picture's posterior: 64 words each, then 64 of noise for each item
+  const drawn = (rng: ReadonlyArray<{ readonly drawn: number }>) => rng.map((one) => one.drawn / 64)
+  const inputs = { ...base, image: fakes.picture(), seed: [1, 2], numImagesPerPrompt: 2 }
+
+  it.effect("every seed draws for the picture in image to image, only the first in inpainting, as in diffusers", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(drawn((yield* image2image.run(inputs)).rng), [2, 2])
+      assert.deepStrictEqual(drawn((yield* inpainting.run({ ...inputs, maskImage: fakes.mask() })).rng), [3, 1])
+      const one = { ...inputs, seed: 1 }
+      assert.deepStrictEqual(drawn((yield* inpainting.run({ ...one, maskImage: fakes.mask() })).rng), [4])
+    }).pipe(Effect.provide(fakes.make().layer))
+  )
+})
+
 describe("bad input", () => {
   const image = fakes.picture()
   const cases: ReadonlyArray<readonly [what: string, inputs: Record<string, unknown>, field: string, message: RegExp]> =

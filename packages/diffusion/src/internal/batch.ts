@@ -65,3 +65,17 @@ export const normals = (
   const noise = drawn.length === 1 ? drawn[0]![0] : Tensor.concat(drawn.map(([one]) => one))
   return [noise, drawn.map(([, after]) => after)]
 }
+
+/**
+ * As `normals`, for pictures that were given: of several generators only as many draw as there are pictures, the first of
+ * them. So diffusers draws for the posterior in inpainting and in SDXL.
+ */
+export const normalsPerPicture = (
+  rng: ReadonlyArray<Rng.Rng>,
+  shape: ReadonlyArray<number>
+): readonly [noise: Float, rng: ReadonlyArray<Rng.Rng>] => {
+  if (rng.length === 1) return normals(rng, shape)
+  const pictures = shape[0]!
+  const [noise, after] = normals(rng.slice(0, pictures), shape)
+  return [noise, [...after, ...rng.slice(pictures)]]
+}

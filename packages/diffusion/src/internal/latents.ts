@@ -2,23 +2,25 @@
 import type * as Rng from "@effect-blocks/ops/Rng"
 import * as Tensor from "@effect-blocks/ops/Tensor"
 import type { LatentDistribution } from "../Components.ts"
-import { fill, normals, scale } from "./batch.ts"
+import { fill, normals, normalsPerPicture, scale } from "./batch.ts"
 
 type Float = Tensor.Tensor<"float32">
 const f = Math.fround
 
 /**
- * A sample of what the encoder knows, scaled; one item where one generator serves all, else one for each generator. An
- * encoder that samples by itself draws nothing here.
+ * A sample of what the encoder knows, scaled. `perItem`: where each item has its generator, a sample for each of them
+ * (Stable Diffusion's image to image); else one for each picture. An encoder that samples by itself draws nothing here.
  */
 export const samplePosterior = (
   { mean, logVariance }: LatentDistribution,
   scalingFactor: number,
-  rng: ReadonlyArray<Rng.Rng>
+  rng: ReadonlyArray<Rng.Rng>,
+  options: { readonly perItem: boolean } = { perItem: false }
 ): readonly [latents: Float, rng: ReadonlyArray<Rng.Rng>] => {
   if (logVariance === undefined) return [scale(mean, scalingFactor), rng]
-  const batch = Math.max(mean.shape[0]!, rng.length)
-  const [noise, after] = normals(rng, [batch, ...mean.shape.slice(1)])
+  const batch = options.perItem ? Math.max(mean.shape[0]!, rng.length) : mean.shape[0]!
+  const draw = options.perItem ? normals : normalsPerPicture
+  const [noise, after] = draw(rng, [batch, ...mean.shape.slice(1)])
   const means = fill(mean, batch).data
   const logs = fill(logVariance, batch).data
   const factor = f(scalingFactor)

@@ -15,7 +15,7 @@ import {
   textSize
 } from "../blocks/stableDiffusion/checks.ts"
 import { decodeLatents, postprocess } from "../blocks/stableDiffusion/decoders.ts"
-import { encodeImage, preprocessImage, preprocessMask } from "../blocks/stableDiffusion/encoders.ts"
+import { encodeImageXL, preprocessImage, preprocessMask } from "../blocks/stableDiffusion/encoders.ts"
 import {
   conditionImageSize,
   conditionTextSize,
@@ -75,7 +75,7 @@ export const image2image = Block.sequential(
     setImageTimestepsXL,
     setGuidance,
     preprocessImage,
-    encodeImage,
+    encodeImageXL,
     encodePromptXL,
     prepareImageLatentsXL,
     conditionImageSize,
@@ -134,7 +134,7 @@ export const inpainting = Block.sequential(
     setGuidance,
     preprocessImage,
     preprocessMask,
-    encodeImage,
+    encodeImageXL,
     prepareMaskLatents,
     encodePromptXL,
     prepareInpaintLatentsXL,

@@ -7,7 +7,7 @@ import * as Block from "@effect-blocks/core/Block"
 import * as Effect from "effect/Effect"
 import { Unet, VaeDecoder, VaeEncoder } from "../../Components.ts"
 import * as Fields from "../../Fields.ts"
-import { fill, normals, scale } from "../../internal/batch.ts"
+import { fill, normals, normalsPerPicture, scale } from "../../internal/batch.ts"
 import { hole, samplePosterior, shrinkMask } from "../../internal/latents.ts"
 import { refuse } from "../../internal/refuse.ts"
 import { latentFields, latentShape, request, stepFields, stepOutputs } from "../../internal/runs.ts"
@@ -181,8 +181,8 @@ export const prepareMaskLatents = Block.make("prepareMaskLatents", {
   run: Effect.fnUntraced(function* ({ imagePixels, maskPixels, rng }, { unet, vae }) {
     const mask = shrinkMask(maskPixels, vae.scaleFactor)
     if (unet.inChannels === vae.latentChannels) {
-      const items = Math.max(imagePixels.shape[0]!, rng.length)
-      const [, after] = normals(rng, [items, vae.latentChannels, ...mask.shape.slice(2)])
+      const shape = [imagePixels.shape[0]!, vae.latentChannels, ...mask.shape.slice(2)]
+      const [, after] = normalsPerPicture(rng, shape)
       return { masking: { mask }, rng: after }
     }
     const distribution = yield* vae.encode(hole(imagePixels, maskPixels))

@@ -112,18 +112,27 @@ export const preprocessImage = Block.make("preprocessImage", {
     }))
 })
 
-/** Latents of the given picture: a sample of the encoder's distribution, drawn from the run's generators. */
-export const encodeImage = Block.make("encodeImage", {
-  description: "Encodes the given picture",
-  inputs: { imagePixels: Fields.Pixels, rng: Fields.rng },
-  outputs: { imageLatents: Fields.imageLatents, rng: Fields.rng },
-  components: { vae: VaeEncoder },
-  run: ({ imagePixels, rng }, { vae }) =>
-    Effect.map(vae.encode(imagePixels), (distribution) => {
-      const [imageLatents, after] = samplePosterior(distribution, vae.scalingFactor, rng)
-      return { imageLatents, rng: after }
-    })
-})
+const encodeWith = (options: { readonly perItem: boolean }) =>
+  Block.make("encodeImage", {
+    description: "Encodes the given picture",
+    inputs: { imagePixels: Fields.Pixels, rng: Fields.rng },
+    outputs: { imageLatents: Fields.imageLatents, rng: Fields.rng },
+    components: { vae: VaeEncoder },
+    run: ({ imagePixels, rng }, { vae }) =>
+      Effect.map(vae.encode(imagePixels), (distribution) => {
+        const [imageLatents, after] = samplePosterior(distribution, vae.scalingFactor, rng, options)
+        return { imageLatents, rng: after }
+      })
+  })
+
+/**
+ * Latents of the given picture: a sample of the encoder's distribution. Where each item of the batch has a generator, each
+ * draws a sample of its own.
+ */
+export const encodeImage = encodeWith({ perItem: true })
+
+/** As `encodeImage`, one sample for each given picture: as SDXL does it. */
+export const encodeImageXL = encodeWith({ perItem: false })
 
 /**
  * The mask as pixels: `[1, 1, height, width]`, 1 where it is at least half white, else 0.
