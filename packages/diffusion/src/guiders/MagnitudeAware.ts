@@ -8,8 +8,10 @@ import * as Schema from "effect/Schema"
 import { minus, rescaled } from "../internal/guider/arithmetic.ts"
 import { commonOptions, commonRange, define, given, isActive } from "../internal/guider/define.ts"
 import { cond, type Latents, uncond } from "../internal/guider/model.ts"
-import { exp, f, like } from "../internal/scheduler/arithmetic.ts"
+import { exp, like } from "../internal/scheduler/arithmetic.ts"
 import { real } from "../internal/scheduler/options.ts"
+
+const f = Math.fround
 
 /** The name in diffusers' `guider_config.json`. */
 export const className = "MagnitudeAwareGuidance"
@@ -41,7 +43,7 @@ const guide = (options: (typeof Options)["Type"], conditional: Latents, uncondit
   for (let item = 0; item < items; item++) {
     const [from, to] = [item * size, (item + 1) * size]
     const scale = scaleOf(options, difference.subarray(from, to), unconditional.data.subarray(from, to))
-    for (let i = from; i < to; i++) out[i] = base[i]! + f(scale * difference[i]!)
+    for (let i = from; i < to; i++) out[i] = base[i]! + Math.fround(scale * difference[i]!)
   }
   return like(conditional, out)
 }

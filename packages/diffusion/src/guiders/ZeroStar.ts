@@ -8,7 +8,7 @@ import * as Schema from "effect/Schema"
 import { extrapolated, rescaled } from "../internal/guider/arithmetic.ts"
 import { commonOptions, commonRange, define, given, isActive } from "../internal/guider/define.ts"
 import { cond, type Latents, uncond } from "../internal/guider/model.ts"
-import { f, like } from "../internal/scheduler/arithmetic.ts"
+import { like } from "../internal/scheduler/arithmetic.ts"
 import { whole } from "../internal/scheduler/options.ts"
 
 /** The name in diffusers' `guider_config.json`. */
@@ -32,10 +32,10 @@ const fitted = (conditional: Latents, unconditional: Latents): Latents => {
     let dot = 0
     let norm = 0
     for (let i = item * size; i < (item + 1) * size; i++) {
-      dot += f(c[i]! * u[i]!)
-      norm += f(u[i]! * u[i]!)
+      dot += Math.fround(c[i]! * u[i]!)
+      norm += Math.fround(u[i]! * u[i]!)
     }
-    const scale = f(f(dot) / f(f(norm) + f(1e-8)))
+    const scale = Math.fround(Math.fround(dot) / Math.fround(Math.fround(norm) + Math.fround(1e-8)))
     for (let i = item * size; i < (item + 1) * size; i++) out[i] = u[i]! * scale
   }
   return like(unconditional, out)

@@ -4,11 +4,13 @@
  * The class `CMStochasticIterativeScheduler` of diffusers.
  */
 import * as Schema from "effect/Schema"
-import { addScaledInto, divided, f, like, mixed, sqrt, square } from "../internal/scheduler/arithmetic.ts"
+import { addScaledInto, divided, like, mixed, sqrt, square } from "../internal/scheduler/arithmetic.ts"
 import { count, flag, positive } from "../internal/scheduler/options.ts"
 import { clampInto } from "../internal/scheduler/prediction.ts"
 import { onlyOne } from "../internal/scheduler/request.ts"
 import { define, indexOf, planOf } from "../internal/scheduler/solver.ts"
+
+const f = Math.fround
 
 /** The name in diffusers' `scheduler_config.json`. */
 export const className = "CMStochasticIterativeScheduler"

@@ -5,7 +5,7 @@
  * The class `DDIMScheduler` of diffusers.
  */
 import * as Schema from "effect/Schema"
-import { addInto, f, like, mixed, sqrt, square } from "../internal/scheduler/arithmetic.ts"
+import { addInto, like, mixed, sqrt, square } from "../internal/scheduler/arithmetic.ts"
 import { alphasCumprod } from "../internal/scheduler/betas.ts"
 import {
   betaOptions,
@@ -19,6 +19,8 @@ import {
 import { cleanFromAlpha, clipped, noiseFromAlpha, weightsOfAlpha } from "../internal/scheduler/prediction.ts"
 import { define, planOf, timestepOf } from "../internal/scheduler/solver.ts"
 import { wholeTimesteps } from "../internal/scheduler/spacing.ts"
+
+const f = Math.fround
 
 /** The name in diffusers' `scheduler_config.json`. */
 export const className = "DDIMScheduler"

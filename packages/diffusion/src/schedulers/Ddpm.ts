@@ -5,7 +5,7 @@
  * The class `DDPMScheduler` of diffusers.
  */
 import * as Schema from "effect/Schema"
-import { addInto, exp, f, like, log, mixed, sqrt } from "../internal/scheduler/arithmetic.ts"
+import { addInto, exp, like, log, mixed, sqrt } from "../internal/scheduler/arithmetic.ts"
 import { alphasCumprod } from "../internal/scheduler/betas.ts"
 import type { Latents } from "../internal/scheduler/model.ts"
 import {
@@ -21,6 +21,8 @@ import { cleanFromAlpha, clipped, weightsOfAlpha } from "../internal/scheduler/p
 import { onlyOne } from "../internal/scheduler/request.ts"
 import { define, planOf, timestepOf } from "../internal/scheduler/solver.ts"
 import { wholeTimesteps } from "../internal/scheduler/spacing.ts"
+
+const f = Math.fround
 
 /** The name in diffusers' `scheduler_config.json`. */
 export const className = "DDPMScheduler"
@@ -136,8 +138,10 @@ const addLearned = (
   for (let i = 0; i < out.length; i++) {
     // an item's mean and variance follow each other
     const v = output.data[i + (Math.floor(i / size) + 1) * size]!
-    const share = f(f(v + 1) / 2)
-    const deviation = direct ? sqrt(v) : exp(f(0.5 * f(f(share * high) + f(f(1 - share) * low))))
-    out[i] = out[i]! + f(deviation * noise[i]!)
+    const share = Math.fround(Math.fround(v + 1) / 2)
+    const deviation = direct
+      ? sqrt(v)
+      : exp(Math.fround(0.5 * Math.fround(Math.fround(share * high) + Math.fround(Math.fround(1 - share) * low))))
+    out[i] = out[i]! + Math.fround(deviation * noise[i]!)
   }
 }

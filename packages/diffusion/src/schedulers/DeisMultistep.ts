@@ -5,7 +5,7 @@
  * The class `DEISMultistepScheduler` of diffusers.
  */
 import * as Schema from "effect/Schema"
-import { exp, f, like, mixed } from "../internal/scheduler/arithmetic.ts"
+import { exp, like, mixed } from "../internal/scheduler/arithmetic.ts"
 import { alphasCumprod, trainingSigmas } from "../internal/scheduler/betas.ts"
 import { applyDeis, coefficientsOf } from "../internal/scheduler/deis.ts"
 import { exclusiveSigmas } from "../internal/scheduler/family.ts"
@@ -27,6 +27,8 @@ import { clipped, cleanFromAlpha, noiseFromAlpha } from "../internal/scheduler/p
 import { flowSigmas, interpolated, respaced, sigmaToTimestep } from "../internal/scheduler/sigmas.ts"
 import { define, indexOf, planOf } from "../internal/scheduler/solver.ts"
 import { solverTimesteps } from "../internal/scheduler/spacing.ts"
+
+const f = Math.fround
 
 /** The name in diffusers' `scheduler_config.json`. */
 export const className = "DEISMultistepScheduler"

@@ -5,7 +5,7 @@
  * The class `DPMSolverMultistepScheduler` of diffusers.
  */
 import * as Schema from "effect/Schema"
-import { f, like } from "../internal/scheduler/arithmetic.ts"
+import { like } from "../internal/scheduler/arithmetic.ts"
 import { alphasCumprod, trainingSigmas } from "../internal/scheduler/betas.ts"
 import { algorithmOf, applyUpdate, orderAt, updateOf } from "../internal/scheduler/dpm.ts"
 import { exclusiveSigmas, noisePrediction } from "../internal/scheduler/family.ts"
@@ -31,6 +31,8 @@ import { onlyOne } from "../internal/scheduler/request.ts"
 import { flowSigmas, interpolated, isRespaced, lu, respaced, sigmaToTimestep } from "../internal/scheduler/sigmas.ts"
 import { define, indexOf, planOf } from "../internal/scheduler/solver.ts"
 import { solverTimesteps } from "../internal/scheduler/spacing.ts"
+
+const f = Math.fround
 
 /** The name in diffusers' `scheduler_config.json`. */
 export const className = "DPMSolverMultistepScheduler"

@@ -5,7 +5,7 @@
  * The class `DPMSolverMultistepInverseScheduler` of diffusers. Timesteps rise.
  */
 import * as Schema from "effect/Schema"
-import { f, like } from "../internal/scheduler/arithmetic.ts"
+import { like } from "../internal/scheduler/arithmetic.ts"
 import { alphasCumprod, trainingSigmas } from "../internal/scheduler/betas.ts"
 import { algorithmOf, applyUpdate, orderAt, updateOf } from "../internal/scheduler/dpm.ts"
 import { exclusiveSigmas } from "../internal/scheduler/family.ts"
@@ -28,6 +28,8 @@ import {
 import { meanOf, solverOutput } from "../internal/scheduler/output.ts"
 import { flowSigmas, interpolated, respaced, sigmaToTimestep } from "../internal/scheduler/sigmas.ts"
 import { define, indexOf, planOf } from "../internal/scheduler/solver.ts"
+
+const f = Math.fround
 
 /** The name in diffusers' `scheduler_config.json`. */
 export const className = "DPMSolverMultistepInverseScheduler"

@@ -6,7 +6,7 @@
  * The class `DPMSolverSDEScheduler` of diffusers.
  */
 import * as Schema from "effect/Schema"
-import { addScaledInto, eulerStep, exp, f, like, log, mixed, sqrt, square } from "../internal/scheduler/arithmetic.ts"
+import { addScaledInto, eulerStep, exp, like, log, mixed, sqrt, square } from "../internal/scheduler/arithmetic.ts"
 import { alphasCumprod, trainingSigmas } from "../internal/scheduler/betas.ts"
 import { exclusiveSigmas } from "../internal/scheduler/family.ts"
 import { linspace } from "../internal/scheduler/numeric.ts"
@@ -23,6 +23,8 @@ import { cleanFromSigma, scaleBySigma } from "../internal/scheduler/prediction.t
 import { doubled, initialSigma, sigmaSchedule, sigmaToTimestep } from "../internal/scheduler/sigmas.ts"
 import { define, indexOf, planOf } from "../internal/scheduler/solver.ts"
 import { wholeTimesteps } from "../internal/scheduler/spacing.ts"
+
+const f = Math.fround
 
 /** The name in diffusers' `scheduler_config.json`. */
 export const className = "DPMSolverSDEScheduler"

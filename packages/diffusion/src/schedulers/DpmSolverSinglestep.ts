@@ -5,7 +5,7 @@
  * The class `DPMSolverSinglestepScheduler` of diffusers.
  */
 import * as Schema from "effect/Schema"
-import { f, like } from "../internal/scheduler/arithmetic.ts"
+import { like } from "../internal/scheduler/arithmetic.ts"
 import { alphasCumprod, trainingSigmas } from "../internal/scheduler/betas.ts"
 import { algorithmOf } from "../internal/scheduler/dpm.ts"
 import { exclusiveSigmas, noisePrediction } from "../internal/scheduler/family.ts"
@@ -30,6 +30,8 @@ import { onlyOne } from "../internal/scheduler/request.ts"
 import { flowSigmas, interpolated, respaced, sigmaToTimestep } from "../internal/scheduler/sigmas.ts"
 import { applySinglestep, ordersOf } from "../internal/scheduler/singlestep.ts"
 import { define, indexOf, planOf } from "../internal/scheduler/solver.ts"
+
+const f = Math.fround
 
 /** The name in diffusers' `scheduler_config.json`. */
 export const className = "DPMSolverSinglestepScheduler"

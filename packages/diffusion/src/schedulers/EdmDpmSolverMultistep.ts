@@ -5,7 +5,7 @@
  * The class `EDMDPMSolverMultistepScheduler` of diffusers.
  */
 import * as Schema from "effect/Schema"
-import { f, like, log } from "../internal/scheduler/arithmetic.ts"
+import { like, log } from "../internal/scheduler/arithmetic.ts"
 import { algorithmOf, applyUpdate, orderAt, updateOf } from "../internal/scheduler/dpm.ts"
 import {
   cleanOf,
@@ -20,6 +20,8 @@ import { linspace32 } from "../internal/scheduler/numeric.ts"
 import { flag, oneOf, option, thresholdOptions } from "../internal/scheduler/options.ts"
 import { clipped } from "../internal/scheduler/prediction.ts"
 import { define, indexOf, planOf } from "../internal/scheduler/solver.ts"
+
+const f = Math.fround
 
 /** The name in diffusers' `scheduler_config.json`. */
 export const className = "EDMDPMSolverMultistepScheduler"

@@ -5,7 +5,7 @@
  * The class `EDMEulerScheduler` of diffusers.
  */
 import * as Schema from "effect/Schema"
-import { eulerStep, f, like } from "../internal/scheduler/arithmetic.ts"
+import { eulerStep, like } from "../internal/scheduler/arithmetic.ts"
 import {
   cleanOf,
   edmOptions,
@@ -18,6 +18,8 @@ import { churnSettings, takesChurn } from "../internal/scheduler/family.ts"
 import { churned, churnedSigma } from "../internal/scheduler/prediction.ts"
 import { karras } from "../internal/scheduler/sigmas.ts"
 import { define, indexOf, planOf } from "../internal/scheduler/solver.ts"
+
+const f = Math.fround
 
 /** The name in diffusers' `scheduler_config.json`. */
 export const className = "EDMEulerScheduler"

@@ -5,7 +5,7 @@
  * The class `EulerDiscreteScheduler` of diffusers.
  */
 import * as Schema from "effect/Schema"
-import { eulerStep, exp, f, like, log } from "../internal/scheduler/arithmetic.ts"
+import { eulerStep, exp, like, log } from "../internal/scheduler/arithmetic.ts"
 import { alphasCumprod, trainingSigmas } from "../internal/scheduler/betas.ts"
 import { churnSettings, exclusiveSigmas, takesChurn } from "../internal/scheduler/family.ts"
 import { linspace32 } from "../internal/scheduler/numeric.ts"
@@ -38,6 +38,8 @@ import {
 } from "../internal/scheduler/sigmas.ts"
 import { define, indexOf, planOf } from "../internal/scheduler/solver.ts"
 import { realTimesteps } from "../internal/scheduler/spacing.ts"
+
+const f = Math.fround
 
 /** The name in diffusers' `scheduler_config.json`. */
 export const className = "EulerDiscreteScheduler"

@@ -5,13 +5,15 @@
  * The class `EulerAncestralDiscreteScheduler` of diffusers.
  */
 import * as Schema from "effect/Schema"
-import { addInto, eulerStep, f, like, sqrt, square } from "../internal/scheduler/arithmetic.ts"
+import { addInto, eulerStep, like, sqrt, square } from "../internal/scheduler/arithmetic.ts"
 import { alphasCumprod, trainingSigmas } from "../internal/scheduler/betas.ts"
 import { betaOptions, betaSchedule, flag, oneOf, spacingOptions } from "../internal/scheduler/options.ts"
 import { cleanFromSigma, scaleBySigma } from "../internal/scheduler/prediction.ts"
 import { initialSigma, interpolated } from "../internal/scheduler/sigmas.ts"
 import { define, indexOf, planOf } from "../internal/scheduler/solver.ts"
 import { realTimesteps } from "../internal/scheduler/spacing.ts"
+
+const f = Math.fround
 
 /** The name in diffusers' `scheduler_config.json`. */
 export const className = "EulerAncestralDiscreteScheduler"

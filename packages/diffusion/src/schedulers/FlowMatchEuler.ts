@@ -4,11 +4,13 @@
  * The class `FlowMatchEulerDiscreteScheduler` of diffusers.
  */
 import * as Schema from "effect/Schema"
-import { f, like, mixed } from "../internal/scheduler/arithmetic.ts"
+import { like, mixed } from "../internal/scheduler/arithmetic.ts"
 import { exclusiveSigmas } from "../internal/scheduler/family.ts"
 import { flowMatchOptions, flowSchedule } from "../internal/scheduler/flow.ts"
 import { flag } from "../internal/scheduler/options.ts"
 import { define, indexOf, planOf } from "../internal/scheduler/solver.ts"
+
+const f = Math.fround
 
 /** The name in diffusers' `scheduler_config.json`. */
 export const className = "FlowMatchEulerDiscreteScheduler"

@@ -5,7 +5,7 @@
  * The class `FlowMatchHeunDiscreteScheduler` of diffusers.
  */
 import * as Schema from "effect/Schema"
-import { eulerStep, f, like, mixed, slope } from "../internal/scheduler/arithmetic.ts"
+import { eulerStep, like, mixed, slope } from "../internal/scheduler/arithmetic.ts"
 import { churnSettings, takesChurn } from "../internal/scheduler/family.ts"
 import { shifted } from "../internal/scheduler/flow.ts"
 import { linspace } from "../internal/scheduler/numeric.ts"
@@ -13,6 +13,8 @@ import { count, positive } from "../internal/scheduler/options.ts"
 import { churned, churnedSigma } from "../internal/scheduler/prediction.ts"
 import { doubled } from "../internal/scheduler/sigmas.ts"
 import { define, indexOf, planOf } from "../internal/scheduler/solver.ts"
+
+const f = Math.fround
 
 /** The name in diffusers' `scheduler_config.json`. */
 export const className = "FlowMatchHeunDiscreteScheduler"
@@ -73,14 +75,14 @@ export const fromConfig = define(className, Options, (options) => {
         const end = eulerStep(x.data, x.data, clean.data, raised, f(next - raised))
         return { sample: like(x, end), predOriginalSample: clean, history: { half: [x, clean] } }
       }
-      const began = plan.noise[from] === true ? raise() : sigma
-      const dt = f(next - began)
+      const began = Math.fround(plan.noise[from] === true ? raise() : sigma)
+      const dt = Math.fround(next - began)
       const end = slope(x.data, clean.data, next)
       const start = half[0]!.data
       const first = half[1]!.data
       for (let i = 0; i < end.length; i++) {
-        const slopeThere = f(f(start[i]! - first[i]!) / began)
-        end[i] = start[i]! + f(f(0.5 * f(slopeThere + end[i]!)) * dt)
+        const slopeThere = Math.fround(Math.fround(start[i]! - first[i]!) / began)
+        end[i] = start[i]! + Math.fround(Math.fround(0.5 * Math.fround(slopeThere + end[i]!)) * dt)
       }
       return { sample: like(x, end), predOriginalSample: clean }
     },

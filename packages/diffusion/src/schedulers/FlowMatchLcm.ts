@@ -6,7 +6,7 @@
  */
 import * as Schema from "effect/Schema"
 import * as Tensor from "@effect-blocks/ops/Tensor"
-import { f, like, mixed } from "../internal/scheduler/arithmetic.ts"
+import { like, mixed } from "../internal/scheduler/arithmetic.ts"
 import { exclusiveSigmas } from "../internal/scheduler/family.ts"
 import { flowMatchOptions, flowSchedule } from "../internal/scheduler/flow.ts"
 import type { Latents, SchedulerState } from "../internal/scheduler/model.ts"
@@ -14,6 +14,8 @@ import { roundHalfEven } from "../internal/scheduler/numeric.ts"
 import { oneOf, orNull } from "../internal/scheduler/options.ts"
 import { interpolateTo } from "../internal/scheduler/resize.ts"
 import { define, indexOf, planOf } from "../internal/scheduler/solver.ts"
+
+const f = Math.fround
 
 /** The name in diffusers' `scheduler_config.json`. */
 export const className = "FlowMatchLCMScheduler"

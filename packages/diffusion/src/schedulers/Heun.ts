@@ -5,7 +5,7 @@
  * The class `HeunDiscreteScheduler` of diffusers.
  */
 import * as Schema from "effect/Schema"
-import { eulerStep, f, like, slope } from "../internal/scheduler/arithmetic.ts"
+import { eulerStep, like, slope } from "../internal/scheduler/arithmetic.ts"
 import { alphasCumprod, trainingSigmas } from "../internal/scheduler/betas.ts"
 import { exclusiveSigmas } from "../internal/scheduler/family.ts"
 import { logTable } from "../internal/scheduler/numpyLog.ts"
@@ -21,6 +21,8 @@ import { onlyOne } from "../internal/scheduler/request.ts"
 import { doubled, initialSigma, isRespaced, sigmaSchedule } from "../internal/scheduler/sigmas.ts"
 import { define, indexOf, planOf } from "../internal/scheduler/solver.ts"
 import { realTimesteps } from "../internal/scheduler/spacing.ts"
+
+const f = Math.fround
 
 /** The name in diffusers' `scheduler_config.json`. */
 export const className = "HeunDiscreteScheduler"
@@ -79,12 +81,12 @@ export const fromConfig = define(
         // history.half, between the two calls of a step: the sample it began with, and the clean one predicted there
         const { half } = history
         const [from, to] = half === undefined ? [index, index + 1] : [index - 1, index]
-        const sigma = plan.sigmas[from]!
+        const sigma = Math.fround(plan.sigmas[from]!)
         const next = plan.sigmas[to]!
         const here = half === undefined ? sigma : next
         const predicted = cleanFromSigma(options.prediction_type, here, sample, modelOutput)
         const clean = clipped(options, predicted, modelOutput)
-        const dt = f(next - sigma)
+        const dt = Math.fround(next - sigma)
         if (half === undefined) {
           const end = eulerStep(sample.data, sample.data, clean.data, sigma, dt)
           return { sample: like(sample, end), predOriginalSample: clean, history: { half: [sample, clean] } }
@@ -93,8 +95,8 @@ export const fromConfig = define(
         const start = half[0]!.data
         const first = half[1]!.data
         for (let i = 0; i < end.length; i++) {
-          const slopeThere = f(f(start[i]! - first[i]!) / sigma)
-          end[i] = start[i]! + f(f(f(slopeThere + end[i]!) / 2) * dt)
+          const slopeThere = Math.fround(Math.fround(start[i]! - first[i]!) / sigma)
+          end[i] = start[i]! + Math.fround(Math.fround(Math.fround(slopeThere + end[i]!) / 2) * dt)
         }
         return { sample: like(sample, end), predOriginalSample: clean }
       },

@@ -6,10 +6,12 @@
  */
 import * as Schema from "effect/Schema"
 import { adams } from "../internal/scheduler/adams.ts"
-import { f, like, mixed, sqrt, square } from "../internal/scheduler/arithmetic.ts"
+import { like, mixed, sqrt, square } from "../internal/scheduler/arithmetic.ts"
 import { linspace32 } from "../internal/scheduler/numeric.ts"
 import { count, orNull } from "../internal/scheduler/options.ts"
 import { define, indexOf, planOf } from "../internal/scheduler/solver.ts"
+
+const f = Math.fround
 
 /** The name in diffusers' `scheduler_config.json`. */
 export const className = "IPNDMScheduler"
@@ -49,7 +51,9 @@ export const fromConfig = define(className, Options, (options) => ({
   schedule: ({ steps = 1 }) => {
     const betas = options.trained_betas?.map(f) ?? sines(steps)
     const alphas = betas.map((beta) => sqrt(f(1 - square(beta))))
-    const angles = betas.map((beta, i) => f(f(f(Math.atan2(beta, alphas[i]!)) / f(Math.PI)) * 2))
+    const angles = betas.map((beta, i) =>
+      Math.fround(Math.fround(Math.fround(Math.atan2(beta, alphas[i]!)) / Math.fround(Math.PI)) * 2)
+    )
     return planOf({ timesteps: angles.slice(0, -1), tables: { alphas, betas } })
   },
   step: (plan, { history, index }, { modelOutput, sample }) => {
@@ -65,7 +69,9 @@ export const fromConfig = define(className, Options, (options) => ({
     const x = sample.data
     const out = new Float32Array(x.length)
     for (let i = 0; i < out.length; i++)
-      out[i] = f(nextAlpha * f(f(x[i]! - f(beta * e[i]!)) / below)) + f(e[i]! * nextBeta)
+      out[i] =
+        Math.fround(nextAlpha * Math.fround(Math.fround(x[i]! - Math.fround(beta * e[i]!)) / below)) +
+        Math.fround(e[i]! * nextBeta)
     return { sample: like(sample, out), history: { ets } }
   },
   noiseWeights: (plan, level) => {

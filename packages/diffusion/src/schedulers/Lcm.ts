@@ -3,11 +3,13 @@
  *
  * The class `LCMScheduler` of diffusers.
  */
-import { f, like, mixed, sqrt, square } from "../internal/scheduler/arithmetic.ts"
+import { like, mixed, sqrt, square } from "../internal/scheduler/arithmetic.ts"
 import { alphasCumprod } from "../internal/scheduler/betas.ts"
 import { DistilledOptions, distilledTimesteps } from "../internal/scheduler/distilled.ts"
 import { cleanFromAlpha, clipped, weightsOfAlpha } from "../internal/scheduler/prediction.ts"
 import { define, planOf, timestepOf } from "../internal/scheduler/solver.ts"
+
+const f = Math.fround
 
 /** The name in diffusers' `scheduler_config.json`. */
 export const className = "LCMScheduler"

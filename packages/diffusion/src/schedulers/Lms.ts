@@ -5,7 +5,7 @@
  * The class `LMSDiscreteScheduler` of diffusers.
  */
 import * as Schema from "effect/Schema"
-import { addInto, f, like, scaled, slope } from "../internal/scheduler/arithmetic.ts"
+import { addInto, like, scaled, slope } from "../internal/scheduler/arithmetic.ts"
 import { alphasCumprod, trainingSigmas } from "../internal/scheduler/betas.ts"
 import { exclusiveSigmas } from "../internal/scheduler/family.ts"
 import { logTable } from "../internal/scheduler/numpyLog.ts"
@@ -15,6 +15,8 @@ import { integrate } from "../internal/scheduler/quadrature.ts"
 import { initialSigma, sigmaSchedule } from "../internal/scheduler/sigmas.ts"
 import { define, indexOf, planOf } from "../internal/scheduler/solver.ts"
 import { realTimesteps } from "../internal/scheduler/spacing.ts"
+
+const f = Math.fround
 
 /** The name in diffusers' `scheduler_config.json`. */
 export const className = "LMSDiscreteScheduler"

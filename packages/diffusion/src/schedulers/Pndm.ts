@@ -5,13 +5,15 @@
  */
 import * as Schema from "effect/Schema"
 import { adams, average } from "../internal/scheduler/adams.ts"
-import { addInto, f, like, scaled, sqrt } from "../internal/scheduler/arithmetic.ts"
+import { addInto, like, scaled, sqrt } from "../internal/scheduler/arithmetic.ts"
 import { alphasCumprod } from "../internal/scheduler/betas.ts"
 import type { History, Latents, Plan, SchedulerState } from "../internal/scheduler/model.ts"
 import { betaOptions, betaSchedule, flag, oneOf, spacingOptions } from "../internal/scheduler/options.ts"
 import { noiseFromAlpha, weightsOfAlpha } from "../internal/scheduler/prediction.ts"
 import { define, planOf, timestepOf } from "../internal/scheduler/solver.ts"
 import { wholeTimesteps } from "../internal/scheduler/spacing.ts"
+
+const f = Math.fround
 
 /** The name in diffusers' `scheduler_config.json`. */
 export const className = "PNDMScheduler"
@@ -74,7 +76,8 @@ export const fromConfig = define(className, Options, (options) => {
     const x = sample.data
     const e = epsilon.data
     const out = new Float32Array(x.length)
-    for (let i = 0; i < out.length; i++) out[i] = f(keep * x[i]!) - f(f(gap * e[i]!) / below)
+    for (let i = 0; i < out.length; i++)
+      out[i] = Math.fround(keep * x[i]!) - Math.fround(Math.fround(gap * e[i]!) / below)
     return like(sample, out)
   }
 

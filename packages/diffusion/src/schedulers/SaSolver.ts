@@ -5,7 +5,6 @@
  * The class `SASolverScheduler` of diffusers.
  */
 import * as Schema from "effect/Schema"
-import { f } from "../internal/scheduler/arithmetic.ts"
 import { alphasCumprod, trainingSigmas } from "../internal/scheduler/betas.ts"
 import { exclusiveSigmas } from "../internal/scheduler/family.ts"
 import { clippedAway, mark } from "../internal/scheduler/lambda.ts"
@@ -30,6 +29,8 @@ import { stochasticAdams } from "../internal/scheduler/sa.ts"
 import { flowSigmas, interpolated, respaced, sigmaToTimestep } from "../internal/scheduler/sigmas.ts"
 import { define, indexOf, planOf } from "../internal/scheduler/solver.ts"
 import { solverTimesteps } from "../internal/scheduler/spacing.ts"
+
+const f = Math.fround
 
 /** The name in diffusers' `scheduler_config.json`. */
 export const className = "SASolverScheduler"

@@ -4,11 +4,13 @@
  *
  * The class `TCDScheduler` of diffusers.
  */
-import { f, like, mixed, mixInto, sqrt } from "../internal/scheduler/arithmetic.ts"
+import { like, mixed, mixInto, sqrt } from "../internal/scheduler/arithmetic.ts"
 import { alphasCumprod } from "../internal/scheduler/betas.ts"
 import { DistilledOptions, distilledTimesteps } from "../internal/scheduler/distilled.ts"
 import { cleanFromAlpha, noiseFromAlpha, weightsOfAlpha } from "../internal/scheduler/prediction.ts"
 import { define, planOf, timestepOf } from "../internal/scheduler/solver.ts"
+
+const f = Math.fround
 
 /** The name in diffusers' `scheduler_config.json`. */
 export const className = "TCDScheduler"

@@ -4,7 +4,6 @@
  * The class `UniPCMultistepScheduler` of diffusers.
  */
 import * as Schema from "effect/Schema"
-import { f } from "../internal/scheduler/arithmetic.ts"
 import { alphasCumprod, trainingSigmas } from "../internal/scheduler/betas.ts"
 import { exclusiveSigmas } from "../internal/scheduler/family.ts"
 import { stretched } from "../internal/scheduler/flow.ts"
@@ -32,6 +31,8 @@ import { interpolated, respaced, sigmaToTimestep } from "../internal/scheduler/s
 import { define, indexOf, planOf } from "../internal/scheduler/solver.ts"
 import { solverTimesteps } from "../internal/scheduler/spacing.ts"
 import { applyUniPc, type UniPcUpdate, updateOf } from "../internal/scheduler/unipc.ts"
+
+const f = Math.fround
 
 /** The name in diffusers' `scheduler_config.json`. */
 export const className = "UniPCMultistepScheduler"

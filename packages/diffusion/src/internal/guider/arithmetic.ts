@@ -1,7 +1,9 @@
 /** What guiders compute, in torch's order of float32 operations. */
-import { f, like } from "../scheduler/arithmetic.ts"
+import { like } from "../scheduler/arithmetic.ts"
 import type { CommonOptions } from "./define.ts"
 import type { Latents } from "./model.ts"
+
+const f = Math.fround
 
 /** x - y */
 export const minus = (x: Float32Array, y: Float32Array): Float32Array => {
@@ -21,7 +23,7 @@ export const extrapolated = (
   const base = options.use_original_formulation ? c : u
   const scale = f(options.guidance_scale)
   const out = new Float32Array(c.length)
-  for (let i = 0; i < out.length; i++) out[i] = base[i]! + f(scale * f(c[i]! - u[i]!))
+  for (let i = 0; i < out.length; i++) out[i] = base[i]! + Math.fround(scale * Math.fround(c[i]! - u[i]!))
   return like(conditional, out)
 }
 
@@ -46,8 +48,9 @@ export const rescaled = (amount: number, guided: Latents, conditional: Latents):
   const kept = f(1 - amount)
   const out = new Float32Array(x.length)
   for (let item = 0; item < have.length; item++) {
-    const ratio = f(want[item]! / have[item]!)
-    for (let i = item * size; i < (item + 1) * size; i++) out[i] = f(f(amount) * f(x[i]! * ratio)) + f(kept * x[i]!)
+    const ratio = Math.fround(want[item]! / have[item]!)
+    for (let i = item * size; i < (item + 1) * size; i++)
+      out[i] = Math.fround(Math.fround(amount) * Math.fround(x[i]! * ratio)) + Math.fround(kept * x[i]!)
   }
   return like(guided, out)
 }

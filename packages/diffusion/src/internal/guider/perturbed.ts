@@ -1,10 +1,12 @@
 /** Guiders that need a second, weakened prediction of the model: layers skipped, attention perturbed or blurred. */
 import * as Schema from "effect/Schema"
-import { f, like } from "../scheduler/arithmetic.ts"
+import { like } from "../scheduler/arithmetic.ts"
 import { option, orNull } from "../scheduler/options.ts"
 import { extrapolated, rescaled } from "./arithmetic.ts"
 import { type CommonOptions, given, isActive, type Method, type Problem } from "./define.ts"
 import { type Capabilities, cond, type Latents, type Moment, type PredictionName, uncond } from "./model.ts"
+
+const f = Math.fround
 
 /** Layers by index, or their description; what they name is inside the second model, so they are kept, not read. */
 export const layers = orNull(Schema.Union([Schema.Int, Schema.Array(Schema.Int)]))
@@ -81,6 +83,7 @@ export const perturbedGuidance = (
 const away = ({ scale }: PerturbedOptions, conditional: Latents, guided: Latents, weakened: Latents): Latents => {
   const s = f(scale)
   const out = guided.data.slice()
-  for (let i = 0; i < out.length; i++) out[i] = out[i]! + f(s * f(conditional.data[i]! - weakened.data[i]!))
+  for (let i = 0; i < out.length; i++)
+    out[i] = out[i]! + Math.fround(s * Math.fround(conditional.data[i]! - weakened.data[i]!))
   return like(conditional, out)
 }

@@ -1,6 +1,7 @@
 /** Differences of predictions, kept within a norm and split along and across the conditional prediction. */
-import { f } from "../scheduler/arithmetic.ts"
 import type { Latents } from "./model.ts"
+
+const f = Math.fround
 
 /** Which group each element belongs to, where the given axes are summed over. */
 export interface Groups {
@@ -62,5 +63,5 @@ export const reweighted = (
 /** base + scale * shift */
 export const shifted = (base: Latents, scale: number, shift: Float32Array): Float32Array => {
   const s = f(scale)
-  return base.data.map((value, i) => value + f(s * shift[i]!))
+  return base.data.map((value, i) => value + Math.fround(s * shift[i]!))
 }

@@ -1,6 +1,8 @@
 /** The Adams-Bashforth combinations of PNDM and IPNDM, each in one pass. */
-import { f, like } from "./arithmetic.ts"
+import { like } from "./arithmetic.ts"
 import type { Latents } from "./model.ts"
+
+const f = Math.fround
 
 /** The slope of order 1 to 4 from the last predictions, newest last. */
 export const adams = (outputs: ReadonlyArray<Latents>): Latents => {
@@ -9,14 +11,18 @@ export const adams = (outputs: ReadonlyArray<Latents>): Latents => {
   if (e1 === undefined) return newest
   const out = new Float32Array(newest.data.length)
   if (e2 === undefined) {
-    for (let i = 0; i < out.length; i++) out[i] = f(f(3 * e0![i]!) - e1[i]!) / 2
+    for (let i = 0; i < out.length; i++) out[i] = Math.fround(Math.fround(3 * e0![i]!) - e1[i]!) / 2
   } else if (e3 === undefined) {
-    for (let i = 0; i < out.length; i++) out[i] = f(f(f(23 * e0![i]!) - f(16 * e1[i]!)) + f(5 * e2[i]!)) / 12
+    for (let i = 0; i < out.length; i++)
+      out[i] =
+        Math.fround(Math.fround(Math.fround(23 * e0![i]!) - Math.fround(16 * e1[i]!)) + Math.fround(5 * e2[i]!)) / 12
   } else {
     const share = f(1 / 24)
     for (let i = 0; i < out.length; i++) {
-      const sum = f(f(f(55 * e0![i]!) - f(59 * e1[i]!)) + f(37 * e2[i]!))
-      out[i] = share * f(sum - f(9 * e3[i]!))
+      const sum = Math.fround(
+        Math.fround(Math.fround(55 * e0![i]!) - Math.fround(59 * e1[i]!)) + Math.fround(37 * e2[i]!)
+      )
+      out[i] = share * Math.fround(sum - Math.fround(9 * e3[i]!))
     }
   }
   return like(newest, out)
@@ -26,5 +32,5 @@ export const adams = (outputs: ReadonlyArray<Latents>): Latents => {
 export const average = (a: Latents, b: Latents): Latents =>
   like(
     a,
-    a.data.map((value, i) => f(value + b.data[i]!) / 2)
+    a.data.map((value, i) => Math.fround(value + b.data[i]!) / 2)
   )

@@ -1,12 +1,15 @@
 /**
  * Passes over float32 arrays with torch's rounding: each operation is rounded once, left to right.
  * A function that returns an array makes exactly one; a function named `...Into` writes into the fresh array it is given.
+ *
+ * In loops over arrays `Math.fround` is spelled out, and numbers that came in are rounded before them: V8 then computes in
+ * registers, where a call of an alias or a number on the heap costs up to ten times as much (benchmark/schedulers.ts).
  */
 import * as Tensor from "@effect-blocks/ops/Tensor"
 import type { Latents } from "./model.ts"
 
-/** Rounds to float32. */
-export const f = Math.fround
+const f = Math.fround
+
 export const sqrt = (x: number): number => f(Math.sqrt(x))
 export const exp = (x: number): number => f(Math.exp(x))
 export const log = (x: number): number => f(Math.log(x))
@@ -17,70 +20,74 @@ export const like = (tensor: Latents, data: Float32Array): Latents => Tensor.mak
 
 /** a * x */
 export const scaled = (a: number, x: Float32Array): Float32Array => {
-  const w = f(a)
-  const out = new Float32Array(x.length)
-  for (let i = 0; i < out.length; i++) out[i] = w * x[i]!
+  const w = Math.fround(a)
+  const out = x.slice()
+  for (let i = 0; i < out.length; i++) out[i] = w * out[i]!
   return out
 }
 
 /** x / d */
 export const divided = (x: Float32Array, d: number): Float32Array => {
-  const out = new Float32Array(x.length)
-  for (let i = 0; i < out.length; i++) out[i] = x[i]! / d
+  const below = Math.fround(d)
+  const out = x.slice()
+  for (let i = 0; i < out.length; i++) out[i] = out[i]! / below
   return out
 }
 
 /** a * x + b * y */
 export const mixed = (a: number, x: Float32Array, b: number, y: Float32Array): Float32Array => {
-  const v = f(a)
-  const w = f(b)
+  const v = Math.fround(a)
+  const w = Math.fround(b)
   const out = new Float32Array(x.length)
-  for (let i = 0; i < out.length; i++) out[i] = f(v * x[i]!) + f(w * y[i]!)
+  for (let i = 0; i < out.length; i++) out[i] = Math.fround(v * x[i]!) + Math.fround(w * y[i]!)
   return out
 }
 
 /** (x - a * y) / d: the clean sample of noise, or the noise of a clean sample, in one pass. */
 export const unmixed = (x: Float32Array, a: number, y: Float32Array, d: number): Float32Array => {
-  const w = f(a)
+  const w = Math.fround(a)
+  const below = Math.fround(d)
   const out = new Float32Array(x.length)
-  for (let i = 0; i < out.length; i++) out[i] = f(x[i]! - f(w * y[i]!)) / d
+  for (let i = 0; i < out.length; i++) out[i] = Math.fround(x[i]! - Math.fround(w * y[i]!)) / below
   return out
 }
 
 /** out = (x - a * out) / d */
 export const unmixInto = (out: Float32Array, x: Float32Array, a: number, d: number): Float32Array => {
-  const w = f(a)
-  for (let i = 0; i < out.length; i++) out[i] = f(x[i]! - f(w * out[i]!)) / d
+  const w = Math.fround(a)
+  const below = Math.fround(d)
+  for (let i = 0; i < out.length; i++) out[i] = Math.fround(x[i]! - Math.fround(w * out[i]!)) / below
   return out
 }
 
 /** out = a * out + b * x */
 export const mixInto = (out: Float32Array, a: number, b: number, x: Float32Array): Float32Array => {
-  const v = f(a)
-  const w = f(b)
-  for (let i = 0; i < out.length; i++) out[i] = f(v * out[i]!) + f(w * x[i]!)
+  const v = Math.fround(a)
+  const w = Math.fround(b)
+  for (let i = 0; i < out.length; i++) out[i] = Math.fround(v * out[i]!) + Math.fround(w * x[i]!)
   return out
 }
 
 /** out = out + a * x */
 export const addInto = (out: Float32Array, a: number, x: Float32Array): Float32Array => {
-  const w = f(a)
-  for (let i = 0; i < out.length; i++) out[i] = out[i]! + f(w * x[i]!)
+  const w = Math.fround(a)
+  for (let i = 0; i < out.length; i++) out[i] = out[i]! + Math.fround(w * x[i]!)
   return out
 }
 
 /** out = out + (x * a) * b: two roundings, as where noise is scaled by `s_noise` first. */
 export const addScaledInto = (out: Float32Array, a: number, b: number, x: Float32Array): Float32Array => {
-  const v = f(a)
-  const w = f(b)
-  for (let i = 0; i < out.length; i++) out[i] = out[i]! + f(f(x[i]! * v) * w)
+  const v = Math.fround(a)
+  const w = Math.fround(b)
+  for (let i = 0; i < out.length; i++) out[i] = out[i]! + Math.fround(Math.fround(x[i]! * v) * w)
   return out
 }
 
 /** (x - clean) / sigma: the slope of the probability-flow ODE in sigma. */
 export const slope = (x: Float32Array, clean: Float32Array, sigma: number): Float32Array => {
+  const level = Math.fround(sigma)
   const out = new Float32Array(x.length)
-  for (let i = 0; i < out.length; i++) out[i] = f(x[i]! - clean[i]!) / sigma
+  for (let i = 0; i < out.length; i++) out[i] = Math.fround(x[i]! - clean[i]!) / level
   return out
 }
 
@@ -92,7 +99,10 @@ export const eulerStep = (
   sigma: number,
   dt: number
 ): Float32Array => {
+  const level = Math.fround(sigma)
+  const step = Math.fround(dt)
   const out = new Float32Array(x.length)
-  for (let i = 0; i < out.length; i++) out[i] = from[i]! + f(f(f(x[i]! - clean[i]!) / sigma) * dt)
+  for (let i = 0; i < out.length; i++)
+    out[i] = from[i]! + Math.fround(Math.fround(Math.fround(x[i]! - clean[i]!) / level) * step)
   return out
 }

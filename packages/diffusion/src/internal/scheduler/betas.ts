@@ -1,6 +1,8 @@
 /** Training noise schedules in float32, as torch computes them. */
-import { f, sqrt } from "./arithmetic.ts"
+import { sqrt } from "./arithmetic.ts"
 import { cumprod32, linspace32 } from "./numeric.ts"
+
+const f = Math.fround
 
 export interface BetaOptions {
   readonly num_train_timesteps: number

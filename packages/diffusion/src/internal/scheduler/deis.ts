@@ -1,8 +1,9 @@
 /** The coefficients of DEIS: integrals of the Lagrange basis in log rho (arXiv 2204.13902, equation 15). */
-import { f } from "./arithmetic.ts"
 import type { Mark } from "./lambda.ts"
 import type { Latents } from "./model.ts"
 import { log32 } from "./numpyLog.ts"
+
+const f = Math.fround
 
 const rhoOf = ({ alpha, sigma }: Mark): number => f(sigma / alpha)
 
@@ -42,13 +43,17 @@ export const applyDeis = (
   outputs: ReadonlyArray<Latents>
 ): Float32Array => {
   const [m0, m1, m2] = outputs.map((output) => output.data).toReversed()
-  const [c0 = 0, c1 = 0, c2 = 0] = weights
-  const { alpha: after } = to
-  const { alpha: before } = from
+  const c0 = Math.fround(weights[0] ?? 0)
+  const c1 = Math.fround(weights[1] ?? 0)
+  const c2 = Math.fround(weights[2] ?? 0)
+  const after = Math.fround(to.alpha)
+  const before = Math.fround(from.alpha)
   const out = new Float32Array(x.length)
   for (let i = 0; i < out.length; i++) {
-    const two = f(f(f(x[i]! / before) + f(c0 * m0![i]!)) + f(c1 * m1![i]!))
-    out[i] = after * (weights.length === 2 ? two : f(two + f(c2 * m2![i]!)))
+    const two = Math.fround(
+      Math.fround(Math.fround(x[i]! / before) + Math.fround(c0 * m0![i]!)) + Math.fround(c1 * m1![i]!)
+    )
+    out[i] = after * (weights.length === 2 ? two : Math.fround(two + Math.fround(c2 * m2![i]!)))
   }
   return out
 }

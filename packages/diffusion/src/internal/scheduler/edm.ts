@@ -1,9 +1,11 @@
 /** The preconditioning and levels of Karras et al. (arXiv 2206.00364, table 1), shared by the EDM solvers. */
 import * as Schema from "effect/Schema"
-import { exp, f, like, log, mixed, scaled, sqrt, square } from "./arithmetic.ts"
+import { exp, like, log, mixed, scaled, sqrt, square } from "./arithmetic.ts"
 import type { Latents } from "./model.ts"
 import { linspace32 } from "./numeric.ts"
 import { count, finalSigma, oneOf, positive } from "./options.ts"
+
+const f = Math.fround
 
 export const edmOptions = {
   sigma_min: positive(0.002),

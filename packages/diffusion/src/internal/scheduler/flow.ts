@@ -1,10 +1,11 @@
 /** The schedule of flow matching (Esser et al., arXiv 2403.03206), as FlowMatchEuler and FlowMatchLCM share it. */
 import * as Schema from "effect/Schema"
-import { f } from "./arithmetic.ts"
 import type { TimestepRequest } from "./model.ts"
 import { linspace } from "./numeric.ts"
 import { count, flag, oneOf, option, orNull, positive, respacingOptions } from "./options.ts"
 import { respaced } from "./sigmas.ts"
+
+const f = Math.fround
 
 export const flowMatchOptions = {
   num_train_timesteps: count(1000),

@@ -1,5 +1,5 @@
 /** The two KDPM2 solvers: DPM-Solver-2's midpoint in sigma, plain and ancestral. */
-import { addInto, eulerStep, exp, f, like, log, sqrt, square } from "./arithmetic.ts"
+import { addInto, eulerStep, exp, like, log, sqrt, square } from "./arithmetic.ts"
 import { alphasCumprod, trainingSigmas } from "./betas.ts"
 import { roundHalfEven } from "./numeric.ts"
 import { logTable } from "./numpyLog.ts"
@@ -9,6 +9,8 @@ import { doubled, initialSigma, isRespaced, sigmaSchedule, sigmaToTimestepTorch 
 import { indexOf, planOf, type Solver } from "./solver.ts"
 import { realTimesteps } from "./spacing.ts"
 import * as Schema from "effect/Schema"
+
+const f = Math.fround
 
 export const Options = Schema.Struct({
   ...stableDiffusionBetas,
@@ -30,7 +32,7 @@ const ancestral = (sigmas: ReadonlyArray<number>) => {
     const to = square(sigmas[i + 1] ?? 0)
     return sqrt(f(f(to * f(square(sigma) - to)) / square(sigma)))
   })
-  const down = sigmas.map((_, i) => sqrt(f(square(sigmas[i + 1] ?? 0) - square(up[i]!))))
+  const down = sigmas.map((_, i) => sqrt(Math.fround(square(sigmas[i + 1] ?? 0) - square(up[i]!))))
   return { up, down: [...down.slice(0, -1), 0] }
 }
 

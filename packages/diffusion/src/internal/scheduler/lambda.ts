@@ -1,5 +1,7 @@
 /** Half log signal-to-noise ratios in float32: the clock of DPM-Solver, UniPC, DEIS. */
-import { f, log, sqrt, square } from "./arithmetic.ts"
+import { log, sqrt, square } from "./arithmetic.ts"
+
+const f = Math.fround
 
 export interface Mark {
   readonly alpha: number

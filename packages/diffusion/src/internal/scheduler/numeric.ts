@@ -1,5 +1,6 @@
 /** numpy's and torch's ways of computing small tables, so that schedules come out on the same bits. */
-import { f } from "./arithmetic.ts"
+
+const f = Math.fround
 
 /** Rounds half to even, as numpy and torch do. */
 export const roundHalfEven = (x: number): number => {

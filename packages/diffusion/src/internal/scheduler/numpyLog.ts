@@ -3,7 +3,8 @@
  * approximation up to 4 units off in the last place (`simd_log_FLOAT` of numpy's `loops_exponent_log.dispatch.c.src`),
  * so timesteps found by interpolation in log sigma come out on diffusers' bits only with the same approximation.
  */
-import { f } from "./arithmetic.ts"
+
+const f = Math.fround
 
 /** A fused multiply-add in float32: the product is exact in float64, the sum is rounded once more at the end. */
 const fma = (a: number, b: number, c: number): number => f(a * b + c)

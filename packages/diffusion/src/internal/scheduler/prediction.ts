@@ -1,7 +1,9 @@
 /** From what the model says to the clean sample and to the noise, in torch's order of float32 operations. */
-import { addScaledInto, divided, f, like, mixed, sqrt, square, unmixed } from "./arithmetic.ts"
+import { addScaledInto, divided, like, mixed, sqrt, square, unmixed } from "./arithmetic.ts"
 import type { Latents } from "./model.ts"
 import { quantileOfMagnitudes } from "./quantile.ts"
+
+const f = Math.fround
 
 export type PredictionType = "epsilon" | "sample" | "v_prediction" | "flow_prediction"
 
@@ -48,12 +50,12 @@ export const cleanFromSigma = (
 ): Latents => {
   if (type === "sample") return output
   if (type === "epsilon") return like(sample, mixed(1, sample.data, -sigmaOfNoise, output.data))
-  const variance = f(square(sigma) + 1)
-  const weight = f(-sigma / sqrt(variance))
+  const variance = Math.fround(square(sigma) + 1)
+  const weight = Math.fround(-sigma / sqrt(variance))
   const x = sample.data
   const v = output.data
   const out = new Float32Array(x.length)
-  for (let i = 0; i < out.length; i++) out[i] = f(v[i]! * weight) + f(x[i]! / variance)
+  for (let i = 0; i < out.length; i++) out[i] = Math.fround(v[i]! * weight) + Math.fround(x[i]! / variance)
   return like(sample, out)
 }
 
@@ -73,7 +75,7 @@ export const churned = (sigma: number, raised: number, amount: number, sample: L
 
 /** Cuts a fresh array to [-range, range]. */
 export const clampInto = (out: Float32Array, range: number): Float32Array => {
-  const limit = f(range)
+  const limit = Math.fround(range)
   for (let i = 0; i < out.length; i++) {
     const value = out[i]!
     out[i] = value < -limit ? -limit : value > limit ? limit : value
@@ -89,7 +91,7 @@ export const thresholdInto = (out: Float32Array, items: number, ratio: number, m
   const size = out.length / items
   for (let item = 0; item < items; item++) {
     const end = (item + 1) * size
-    const cut = Math.min(Math.max(quantileOfMagnitudes(out.subarray(item * size, end), ratio), 1), f(max))
+    const cut = Math.min(Math.max(quantileOfMagnitudes(out.subarray(item * size, end), ratio), 1), Math.fround(max))
     for (let i = item * size; i < end; i++) {
       const value = out[i]!
       out[i] = (value < -cut ? -cut : value > cut ? cut : value) / cut

@@ -1,4 +1,4 @@
-import { f } from "./arithmetic.ts"
+const f = Math.fround
 
 /**
  * `torch.quantile(x.abs(), ratio)` (linear, float32) in linear time: the bits of magnitudes are in the order of their

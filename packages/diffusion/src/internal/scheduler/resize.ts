@@ -1,7 +1,8 @@
 /** `torch.nn.functional.interpolate` of [batch, channels, height, width] without aligned corners. */
 import * as Tensor from "@effect-blocks/ops/Tensor"
-import { f } from "./arithmetic.ts"
 import type { Latents } from "./model.ts"
+
+const f = Math.fround
 
 export type Mode = "nearest" | "nearest-exact" | "linear" | "bilinear" | "bicubic" | "trilinear" | "area"
 

@@ -1,7 +1,9 @@
 /** The stochastic Adams updates of SA-Solver (arXiv 2309.05019, equations 14 to 17). */
-import { addInto, exp, f, like, sqrt, square } from "./arithmetic.ts"
+import { addInto, exp, like, sqrt, square } from "./arithmetic.ts"
 import type { Mark } from "./lambda.ts"
 import type { Latents } from "./model.ts"
+
+const f = Math.fround
 
 export interface AdamsInput {
   readonly predictsClean: boolean
@@ -94,7 +96,7 @@ export const stochasticAdams = (input: AdamsInput): Latents => {
     addInto(out, f(outer * weight), outputs[outputs.length - 1 - k]!.data)
   const keep = predictsClean ? f(exp(f(-tau * h)) * f(to.sigma / from.sigma)) : f(to.alpha / from.alpha)
   const x = sample.data
-  for (let i = 0; i < out.length; i++) out[i] = f(keep * x[i]!) + out[i]!
+  for (let i = 0; i < out.length; i++) out[i] = Math.fround(keep * x[i]!) + out[i]!
   const deviation = predictsClean
     ? f(to.sigma * sqrt(f(1 - exp(f(-2 * tau * h)))))
     : f(f(tau * to.sigma) * sqrt(f(exp(f(2 * h)) - 1)))

@@ -1,8 +1,10 @@
 /** The updates of DPM-Solver's singlestep form (arXiv 2206.00927, algorithms 1 and 2; 2211.01095, algorithm 1). */
-import { addInto, exp, f, mixed, sqrt } from "./arithmetic.ts"
+import { addInto, exp, mixed, sqrt } from "./arithmetic.ts"
 import type { Algorithm } from "./dpm.ts"
 import type { Mark } from "./lambda.ts"
 import type { Latents } from "./model.ts"
+
+const f = Math.fround
 
 /** The order of each call: groups that count up to `order`, the last one cut short where the end asks for it. */
 export const ordersOf = (
@@ -63,7 +65,8 @@ export const applySinglestep = (
   if (order === 2) {
     const c1 = heun ? integral : half
     const r = f(1 / f(f(at(0).lambda - origin.lambda) / h))
-    for (let i = 0; i < out.length; i++) out[i] = out[i]! + f(c1 * f(r * f(m1![i]! - m0![i]!)))
+    for (let i = 0; i < out.length; i++)
+      out[i] = out[i]! + Math.fround(c1 * Math.fround(r * Math.fround(m1![i]! - m0![i]!)))
   } else if (order === 3) {
     const r0 = f(f(at(0).lambda - origin.lambda) / h)
     const r1 = f(f(at(-1).lambda - origin.lambda) / h)
@@ -71,13 +74,13 @@ export const applySinglestep = (
     const i1 = f(1 / r1)
     const gap = f(r0 - r1)
     for (let i = 0; i < out.length; i++) {
-      const near = f(i1 * f(m1![i]! - m0![i]!))
-      const far = f(i0 * f(m2![i]! - m0![i]!))
+      const near = Math.fround(i1 * Math.fround(m1![i]! - m0![i]!))
+      const far = Math.fround(i0 * Math.fround(m2![i]! - m0![i]!))
       if (heun) {
-        const line = f(f(f(r0 * near) - f(r1 * far)) / gap)
-        const bend = f(f(2 * f(far - near)) / gap)
-        out[i] = f(out[i]! + f(integral * line)) + f(curved * bend)
-      } else out[i] = out[i]! + f(integral * far)
+        const line = Math.fround(Math.fround(Math.fround(r0 * near) - Math.fround(r1 * far)) / gap)
+        const bend = Math.fround(Math.fround(2 * Math.fround(far - near)) / gap)
+        out[i] = Math.fround(out[i]! + Math.fround(integral * line)) + Math.fround(curved * bend)
+      } else out[i] = out[i]! + Math.fround(integral * far)
     }
   }
   return noise === undefined ? out : addInto(out, f(next.sigma * sqrt(e2)), noise.data)

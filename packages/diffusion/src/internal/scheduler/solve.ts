@@ -1,5 +1,6 @@
 /** `torch.linalg.solve` of a tiny float32 system. */
-import { f } from "./arithmetic.ts"
+
+const f = Math.fround
 
 /** A coefficient and what it multiplies. */
 type Term = readonly [a: number, b: number]

@@ -1,7 +1,7 @@
 /** What one solver file supplies, and how it becomes a scheduler. */
 import * as Result from "effect/Result"
 import type * as Schema from "effect/Schema"
-import { f, like } from "./arithmetic.ts"
+import { like } from "./arithmetic.ts"
 import {
   type Config,
   type History,
@@ -94,7 +94,8 @@ const build = (className: string, config: Config, solver: Solver): Shape => {
       const size = out.length / levels.length
       levels.forEach((one, item) => {
         const [a, b] = weights(plan, one)
-        for (let i = item * size, end = i + size; i < end; i++) out[i] = f(a * x.data[i]!) + sign * f(b * y.data[i]!)
+        for (let i = item * size, end = i + size; i < end; i++)
+          out[i] = Math.fround(a * x.data[i]!) + sign * Math.fround(b * y.data[i]!)
       })
       return Result.succeed(like(x, out))
     }

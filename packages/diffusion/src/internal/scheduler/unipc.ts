@@ -1,8 +1,10 @@
 /** The updates of UniPC (arXiv 2302.04867, algorithms 5 to 8): predictor and corrector share their form. */
-import { f, like } from "./arithmetic.ts"
+import { like } from "./arithmetic.ts"
 import type { Mark } from "./lambda.ts"
 import type { Latents } from "./model.ts"
 import { solve32 } from "./solve.ts"
+
+const f = Math.fround
 
 /**
  * next = keep * x - pull * m0 - scale * (sum of rho_k * (m_k - m0) / r_k); the corrector adds rho * (newest - m0), the
@@ -42,10 +44,10 @@ export const updateOf = (
   let phiK = f(f(phi / hh) - 1)
   let factorial = 1
   for (let i = 1; i <= order; i++) {
-    matrix.push(points.map((point) => f(point ** (i - 1))))
-    rhs.push(f(f(phiK * factorial) / scale))
+    matrix.push(points.map((point) => Math.fround(point ** (i - 1))))
+    rhs.push(Math.fround(Math.fround(phiK * factorial) / scale))
     factorial *= i + 1
-    phiK = f(f(phiK / hh) - f(1 / factorial))
+    phiK = Math.fround(Math.fround(phiK / hh) - Math.fround(1 / factorial))
   }
   const rhos = corrects
     ? order === 1
@@ -65,36 +67,42 @@ export const updateOf = (
 
 /** `outputs`: newest last; `newest`: the output at the end of the step, for the corrector. */
 export const applyUniPc = (
-  { keep, pull, ratios, rhos, scale }: UniPcUpdate,
+  { keep: ofSample, pull: ofOutput, ratios, rhos, scale: ofSum }: UniPcUpdate,
   sample: Latents,
   outputs: ReadonlyArray<Latents>,
   newest?: Latents
 ): Latents => {
   const x = sample.data
   const m0 = outputs[outputs.length - 1]!.data
+  const keep = Math.fround(ofSample)
+  const pull = Math.fround(ofOutput)
+  const scale = Math.fround(ofSum)
+  const rhoOfNewest = Math.fround(rhos[ratios.length] ?? 0)
   const out = new Float32Array(x.length)
-  const rhoOfNewest = rhos[ratios.length] ?? 0
   const m = newest?.data
   if (ratios.length === 1) {
     // order two, the usual one, in one pass
     const m1 = outputs[outputs.length - 2]!.data
-    const ratio = ratios[0]!
-    const rho = rhos[0]!
+    const ratio = Math.fround(ratios[0]!)
+    const rho = Math.fround(rhos[0]!)
     for (let i = 0; i < out.length; i++) {
-      const bend = f(rho * f(f(m1[i]! - m0[i]!) / ratio))
-      const sum = m === undefined ? bend : f(bend + f(rhoOfNewest * f(m[i]! - m0[i]!)))
-      out[i] = f(f(keep * x[i]!) - f(pull * m0[i]!)) - f(scale * sum)
+      const bend = Math.fround(rho * Math.fround(Math.fround(m1[i]! - m0[i]!) / ratio))
+      const sum = m === undefined ? bend : Math.fround(bend + Math.fround(rhoOfNewest * Math.fround(m[i]! - m0[i]!)))
+      out[i] = Math.fround(Math.fround(keep * x[i]!) - Math.fround(pull * m0[i]!)) - Math.fround(scale * sum)
     }
     return like(sample, out)
   }
-  ratios.forEach((ratio, k) => {
+  ratios.forEach((between, k) => {
     const mk = outputs[outputs.length - 2 - k]!.data
-    const rho = rhos[k]!
-    for (let i = 0; i < out.length; i++) out[i] = out[i]! + f(rho * f(f(mk[i]! - m0[i]!) / ratio))
+    const ratio = Math.fround(between)
+    const rho = Math.fround(rhos[k]!)
+    for (let i = 0; i < out.length; i++)
+      out[i] = out[i]! + Math.fround(rho * Math.fround(Math.fround(mk[i]! - m0[i]!) / ratio))
   })
   for (let i = 0; i < out.length; i++) {
-    const sum = m === undefined ? out[i]! : f(out[i]! + f(rhoOfNewest * f(m[i]! - m0[i]!)))
-    out[i] = f(f(keep * x[i]!) - f(pull * m0[i]!)) - f(scale * sum)
+    const sum =
+      m === undefined ? out[i]! : Math.fround(out[i]! + Math.fround(rhoOfNewest * Math.fround(m[i]! - m0[i]!)))
+    out[i] = Math.fround(Math.fround(keep * x[i]!) - Math.fround(pull * m0[i]!)) - Math.fround(scale * sum)
   }
   return like(sample, out)
 }
