@@ -11,22 +11,31 @@ export interface Case {
 }
 const median = (values: ReadonlyArray<number>): number => values.toSorted((a, b) => a - b)[values.length >> 1]!
 
-/** Nanoseconds a unit, medians of the rounds after the first ones. */
+export interface Measured<K extends string> {
+  /** Nanoseconds a unit, the median of the rounds. */
+  readonly time: (name: K) => number
+  /** How much longer one takes than another: the median of the ratios of each round. */
+  readonly ratio: (a: K, b: K) => number
+}
+/** The first rounds are not counted. */
 export const measure = async <K extends string>(
   cases: Readonly<Record<K, Case>>,
   options: { readonly rounds: number; readonly warmUp: number }
-): Promise<Record<K, number>> => {
-  const times = new Map<string, Array<number>>()
+): Promise<Measured<K>> => {
+  const times = new Map<string, Array<number>>(Object.keys(cases).map((name) => [name, []]))
   for (let round = 0; round < options.warmUp + options.rounds; round++) {
     for (const [name, { run, units }] of Object.entries<Case>(cases)) {
       const start = process.cpuUsage()
       await run()
       const { user, system } = process.cpuUsage(start)
-      const nanoseconds = ((user + system) * 1_000) / units
-      if (round >= options.warmUp) times.set(name, [...(times.get(name) ?? []), nanoseconds])
+      if (round >= options.warmUp) times.get(name)!.push(((user + system) * 1_000) / units)
     }
   }
-  return Object.fromEntries([...times].map(([name, values]) => [name, median(values)])) as Record<K, number>
+  const of = (name: K) => times.get(name)!
+  return {
+    time: (name) => median(of(name)),
+    ratio: (a, b) => median(of(a).map((time, round) => time / of(b)[round]!))
+  }
 }
 
 export interface Row {
