@@ -40,7 +40,7 @@ const refuses = (name: string, spoil: (folder: string) => void, expected: Readon
     })
   )
 
-describe("replace", () => {
+describe("replace", { timeout: 180_000 }, () => {
   it("installs a folder that fits and writes the manifest of the package", () =>
     withCopy(async (folder, home) => {
       const { files, problems } = await install(folder, EmojiDiffusion.reference, home)
