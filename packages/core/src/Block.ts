@@ -162,6 +162,9 @@ export type Customs<B> = B extends { readonly customs: infer C }
 /**
  * Makes a block of a function from its inputs and components to an Effect of its outputs.
  *
+ * A generator is best written `run: ({ prompt }) => Effect.gen(function* () { ... })`. `Effect.fnUntraced(function* ({ prompt })
+ * { ... })` knows the types of its parameters only where `components` are given (`{}` will do).
+ *
  * ```ts
  * import assert from "node:assert"
  * import { Context, Effect, Schema } from "effect"

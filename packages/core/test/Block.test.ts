@@ -65,11 +65,12 @@ describe("make", () => {
       const generated = Block.make("generated", {
         inputs: { x: N },
         outputs: { y: N },
-        run: Effect.fnUntraced(function* ({ x }) {
+        components: { scale: Scale },
+        run: Effect.fnUntraced(function* ({ x }, { scale }) {
           // @ts-expect-error x is a number
           const text: string = x
-          const { by } = yield* Scale
-          return { y: Number(text) * by }
+          yield* Effect.yieldNow
+          return { y: Number(text) * scale.by }
         })
       })
       assert.deepStrictEqual(yield* Effect.provideService(generated.run({ x: 2 }), Scale, { by: 4 }), { y: 8 })
