@@ -1,0 +1,194 @@
+/**
+ * Repositories of a hub: downloaded once into a cache that processes share, then folders like any other. The layout is
+ * that of the Hugging Face hub, so mirrors of it serve too. `docs/repositories.md` tells the whole.
+ *
+ * Settings come from options or from Config: `HF_TOKEN`, `HF_ENDPOINT`, `HF_HUB_OFFLINE`, `EFFECT_BLOCKS_CACHE`.
+ *
+ * @module
+ */
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type * as HttpClient from "effect/http/HttpClient"
+import * as Layer from "effect/Layer"
+import type * as Redacted from "effect/Redacted"
+import { HubError } from "./HubError.ts"
+import * as fetched from "./internal/hub/download.ts"
+import type { Listener } from "./internal/hub/event.ts"
+import * as Repository from "./Repository.ts"
+
+export { HubError } from "./HubError.ts"
+export type { Event, Listener } from "./internal/hub/event.ts"
+
+/** What to download, from where and how. Only `repo` is needed. */
+export interface Options {
+  /** `organisation/name` */
+  readonly repo: string
+  /** a branch, a tag or a commit; `main` if not given */
+  readonly revision?: string | undefined
+  /**
+   * the components' folders to download; if not given, all that `model_index.json` or `modular_model_index.json` names.
+   * `""` is the repository's own folder.
+   */
+  readonly folders?: ReadonlyArray<string> | undefined
+  /** single files to download besides, relative to the repository */
+  readonly files?: ReadonlyArray<string> | undefined
+  /** folders not to download though the index names them */
+  readonly without?: ReadonlyArray<string> | undefined
+  /** by folder: `{ unet: "fp16" }` takes `unet/model.fp16.onnx` or `unet/model_fp16.onnx` in place of `unet/model.onnx` */
+  readonly variants?: Readonly<Record<string, string>> | undefined
+  /** the hub's address; else `HF_ENDPOINT`, else the public hub */
+  readonly endpoint?: string | undefined
+  /** else `HF_TOKEN`; it goes to the hub's own origin only */
+  readonly token?: Redacted.Redacted | undefined
+  /** the cache's folder; else `EFFECT_BLOCKS_CACHE`, else `effect-blocks/hub` in the user's cache folder */
+  readonly cache?: string | undefined
+  /** nothing but the cache; else `HF_HUB_OFFLINE` */
+  readonly offline?: boolean | undefined
+  /** files at once; 4 if not given */
+  readonly concurrency?: number | undefined
+  /** tries again in a row that bring nothing, after which it fails; 5 if not given */
+  readonly retries?: number | undefined
+  /** before the first of them, doubled for each further one; a second if not given */
+  readonly retryDelay?: Duration.Input | undefined
+  /** how long nothing may come; 30 seconds if not given */
+  readonly stallTimeout?: Duration.Input | undefined
+  /** of all files together; 64 GiB if not given */
+  readonly maxBytes?: number | undefined
+}
+
+/**
+ * Who hears of downloads: a Reference, whose default is nobody.
+ *
+ * ```ts
+ * import * as Hub from "@effect-blocks/diffusion/Hub"
+ * import * as Effect from "effect/Effect"
+ *
+ * const show: Hub.Listener = (event) =>
+ *   event._tag === "Received" ? Effect.log(`${event.file}: ${event.received} of ${event.size} bytes`) : Effect.void
+ *
+ * const folder = Hub.download({ repo: "org/name" }).pipe(Effect.provideService(Hub.Progress, show))
+ * ```
+ */
+export const Progress: Context.Reference<Listener> = Context.Reference<Listener>("effect-blocks/Hub/Progress", {
+  defaultValue: () => () => Effect.void
+})
+
+/**
+ * Downloads what a pipeline needs of a repository, and gives the folder: what the cache has is not asked for again, what
+ * an earlier run left unfinished is continued, and every file is checked before it is there. A commit that is in the cache
+ * needs no network.
+ *
+ * ```ts
+ * import * as Hub from "@effect-blocks/diffusion/Hub"
+ * import * as Effect from "effect/Effect"
+ * import * as FetchHttpClient from "effect/http/FetchHttpClient"
+ * import assert from "node:assert"
+ *
+ * const folder = Hub.download({ repo: "org/name", cache: "/nowhere", offline: true })
+ * const error = await Effect.runPromise(Effect.flip(folder).pipe(Effect.provide(FetchHttpClient.layer)))
+ * assert.equal(error.reason, "Offline")
+ * ```
+ */
+export const download: (options: Options) => Effect.Effect<string, HubError, HttpClient.HttpClient> = Effect.fnUntraced(
+  function* (options: Options) {
+    const report = yield* Progress
+    const { concurrency = 4, maxBytes = 2 ** 36, retries = 5, revision = "main" } = options
+    const limits = [concurrency, retries + 1, maxBytes]
+    if (!limits.every((limit) => Number.isInteger(limit) && limit > 0)) {
+      return yield* new HubError({
+        repo: options.repo,
+        reason: "Invalid",
+        detail: "concurrency, retries or maxBytes is no whole number, or not above zero",
+        advice: "give whole numbers"
+      })
+    }
+    return yield* fetched.download({
+      repo: options.repo,
+      revision,
+      folders: options.folders,
+      files: options.files ?? [],
+      variants: options.variants ?? {},
+      without: options.without ?? [],
+      given: options,
+      concurrency,
+      policy: { retries, delay: Duration.fromInputUnsafe(options.retryDelay ?? "1 second") },
+      stallTimeout: Duration.fromInputUnsafe(options.stallTimeout ?? "30 seconds"),
+      maxBytes,
+      report
+    })
+  }
+)
+
+/**
+ * Downloads a repository and opens it.
+ *
+ * ```ts no-run
+ * import * as Hub from "@effect-blocks/diffusion/Hub"
+ * import * as Effect from "effect/Effect"
+ * import * as FetchHttpClient from "effect/http/FetchHttpClient"
+ *
+ * const repository = Hub.open({ repo: "org/name", revision: "v1" }).pipe(Effect.provide(FetchHttpClient.layer))
+ * console.log((await Effect.runPromise(repository)).className)
+ * ```
+ */
+export const open = (
+  options: Options
+): Effect.Effect<Repository.Repository, HubError | Repository.RepositoryError, HttpClient.HttpClient> =>
+  Effect.flatMap(download(options), Repository.open)
+
+/** the folders of components */
+const foldersOf: Readonly<Record<keyof Repository.OverridesXL, string>> = {
+  tokenizer: "tokenizer",
+  tokenizer2: "tokenizer_2",
+  textEncoder: "text_encoder",
+  textEncoder2: "text_encoder_2",
+  unet: "unet",
+  vaeEncoder: "vae_encoder",
+  vaeDecoder: "vae_decoder",
+  scheduler: "scheduler",
+  guider: "guider"
+}
+
+const withoutOverridden = (options: Options, overrides: Repository.OverridesXL): Options => {
+  const given = (Object.keys(foldersOf) as Array<keyof Repository.OverridesXL>).filter((name) => overrides[name])
+  return { ...options, without: [...(options.without ?? []), ...given.map((name) => foldersOf[name])] }
+}
+
+/**
+ * All components of a Stable Diffusion repository of a hub, as `Repository.layer` gives them for a folder. What is
+ * overridden is not downloaded.
+ *
+ * ```ts no-run
+ * import * as Hub from "@effect-blocks/diffusion/Hub"
+ * import * as StableDiffusion from "@effect-blocks/diffusion/pipelines/StableDiffusion"
+ * import * as ModelStore from "@effect-blocks/ops/ModelStore"
+ * import * as OnnxRuntime from "@effect-blocks/ops/OnnxRuntime"
+ * import * as Effect from "effect/Effect"
+ * import * as FetchHttpClient from "effect/http/FetchHttpClient"
+ * import * as Layer from "effect/Layer"
+ *
+ * const components = Hub.layer({ repo: "org/name" }).pipe(
+ *   Layer.provide(FetchHttpClient.layer),
+ *   Layer.provide(ModelStore.layer({ budget: 2 ** 32 })),
+ *   Layer.provide(OnnxRuntime.layerCpu)
+ * )
+ * const run = StableDiffusion.pipeline.run({ prompt: ["a cat"] }).pipe(Effect.provide(components))
+ * ```
+ */
+export const layer = <const O extends Repository.Overrides = {}>(options: Options, overrides?: O) =>
+  Layer.unwrap(
+    Effect.map(download(withoutOverridden(options, overrides ?? {})), (folder) => Repository.layer(folder, overrides))
+  )
+
+/** All components of an SDXL repository of a hub, as `Repository.layerXL` gives them for a folder. */
+export const layerXL = <const O extends Repository.OverridesXL = {}>(options: Options, overrides?: O) =>
+  Layer.unwrap(
+    Effect.map(download(withoutOverridden(options, overrides ?? {})), (folder) => Repository.layerXL(folder, overrides))
+  )
+
+/** The pipeline of a repository of a hub, picked by its class, as `Repository.pipeline` does for a folder. */
+export const pipeline = (
+  options: Options
+): Effect.Effect<Repository.Loaded, HubError | Repository.RepositoryError, HttpClient.HttpClient> =>
+  Effect.flatMap(download(options), Repository.pipeline)

@@ -1,0 +1,250 @@
+/** A whole download: the listing of a commit, what is wanted of it, and the transfers of what is not there. */
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type * as HttpClient from "effect/http/HttpClient"
+import * as Schema from "effect/Schema"
+import { mkdir, statfs } from "node:fs/promises"
+import { HubError } from "../../HubError.ts"
+import type { Folders } from "./cache.ts"
+import { attempt, folders as foldersIn, paths, present, readOptional, writeAtomic } from "./cache.ts"
+import type { Entry, Selection } from "./listing.ts"
+import { checkPaths, decodeAnswer, foldersOf, Listing, select } from "./listing.ts"
+import { checkNames, isCommit } from "./names.ts"
+import type { Event } from "./event.ts"
+import * as request from "./request.ts"
+import type { Policy } from "./retry.ts"
+import { retrying } from "./retry.ts"
+import { settings as readSettings } from "./settings.ts"
+import type { Given, Settings } from "./settings.ts"
+import type { Transfer } from "./transfer.ts"
+import { transfer } from "./transfer.ts"
+
+export interface Task {
+  readonly repo: string
+  readonly revision: string
+  readonly folders: ReadonlyArray<string> | undefined
+  readonly files: ReadonlyArray<string>
+  readonly variants: Readonly<Record<string, string>>
+  /** folders that are not wanted though the index names them */
+  readonly without: ReadonlyArray<string>
+  readonly given: Given
+  readonly concurrency: number
+  readonly policy: Policy
+  readonly stallTimeout: Duration.Duration
+  readonly maxBytes: number
+  readonly report: (event: Event) => Effect.Effect<void>
+}
+
+/** the listing of the largest repositories has a few megabytes */
+const LARGEST_LISTING = 32 * 2 ** 20
+/** bytes between two reports of one file */
+const REPORT = 2 ** 20
+
+export const download = Effect.fn("Hub.download")(function* (
+  task: Task
+): Effect.fn.Return<string, HubError, HttpClient.HttpClient> {
+  const { repo, revision } = task
+  yield* checkNames(repo, revision)
+  const settings = yield* readSettings(repo, task.given)
+  const folders = foldersIn(settings.cache, repo)
+  yield* Effect.annotateCurrentSpan({ repo, revision })
+  const listing = yield* listingOf(task, settings, folders)
+  const snapshot = paths.snapshot(folders, listing.commit)
+  const get = (selection: Selection) =>
+    Effect.flatMap(select(repo, listing, selection), (entries) =>
+      fetchAll(task, settings, folders, listing.commit, entries)
+    )
+  const wanted = task.folders ?? (yield* namedFolders(task, folders, listing, get))
+  const entries = yield* select(repo, listing, { folders: wanted, variants: task.variants, files: task.files })
+  if (task.folders === undefined && !entries.some(({ path }) => path.endsWith(".onnx"))) {
+    return yield* new HubError({
+      repo,
+      reason: "NotFound",
+      detail: "it has no model.onnx in any of its components' folders",
+      advice: "choose a repository that was exported to ONNX, or export it with optimum"
+    })
+  }
+  yield* fetchAll(task, settings, folders, listing.commit, entries)
+  if (!settings.offline && revision !== listing.commit) {
+    // a revision is remembered when what it names is whole
+    yield* attempt(repo, () => writeAtomic(folders, paths.ref(folders, revision), listing.commit))
+  }
+  return snapshot
+})
+
+// ------------------------------------------------------------------ the listing
+
+const offlineError = (repo: string, detail: string): HubError =>
+  new HubError({
+    repo,
+    reason: "Offline",
+    detail,
+    advice: "run it once with a network (HF_HUB_OFFLINE=0), or see that EFFECT_BLOCKS_CACHE names the folder you mean"
+  })
+
+const cachedListing = Effect.fnUntraced(function* (folders: Folders, commit: string) {
+  const text = yield* attempt(folders.repo, () => readOptional(paths.listing(folders, commit)))
+  if (text === undefined) return undefined
+  // one that was damaged counts as none
+  const decoded = Schema.decodeUnknownEffect(Schema.fromJsonString(Listing))(text)
+  const found = yield* Effect.catch(decoded, () => Effect.succeed(undefined))
+  return found?.commit === commit ? yield* checkPaths(folders.repo, found) : undefined
+})
+
+const listingOf = Effect.fnUntraced(function* (
+  task: Task,
+  settings: Settings,
+  folders: Folders
+): Effect.fn.Return<Listing, HubError, HttpClient.HttpClient> {
+  const { repo, revision } = task
+  const ref = isCommit(revision)
+    ? revision
+    : settings.offline
+      ? (yield* attempt(repo, () => readOptional(paths.ref(folders, revision))))?.trim()
+      : undefined
+  const cached = ref !== undefined && isCommit(ref) ? yield* cachedListing(folders, ref) : undefined
+  if (cached !== undefined) return cached
+  if (settings.offline) return yield* offlineError(repo, `the cache has nothing of revision '${revision}'`)
+
+  const subject: request.Subject = { repo, revision }
+  const path = `/api/models/${repo}/revision/${encodeURIComponent(revision)}?blobs=true`
+  const answer = Effect.gen(function* () {
+    const { response } = yield* request.get(settings, subject, path, { accept: "application/json" }, task.stallTimeout)
+    const bytes = yield* request.readAll(subject, response, task.stallTimeout, LARGEST_LISTING)
+    const json = yield* Effect.try({
+      try: (): unknown => JSON.parse(new TextDecoder().decode(bytes)),
+      catch: () =>
+        new HubError({
+          repo,
+          reason: "Server",
+          detail: "what the hub says of it is no JSON",
+          advice: "see that HF_ENDPOINT is a hub"
+        })
+    })
+    return yield* decodeAnswer(repo, json)
+  })
+  const listing = yield* retrying(
+    task.policy,
+    Effect.scoped(answer),
+    () => 0,
+    (error, delay) => task.report({ _tag: "Retrying", repo, file: undefined, error, delay })
+  )
+  yield* attempt(repo, () => writeAtomic(folders, paths.listing(folders, listing.commit), JSON.stringify(listing)))
+  return listing
+})
+
+// ------------------------------------------------------------------ what is wanted
+
+const indexFiles = ["model_index.json", "modular_model_index.json"]
+
+const namedFolders = Effect.fnUntraced(function* <R>(
+  task: Task,
+  folders: Folders,
+  listing: Listing,
+  get: (selection: Selection) => Effect.Effect<void, HubError, R>
+): Effect.fn.Return<ReadonlyArray<string>, HubError, R> {
+  const { repo } = task
+  const index = indexFiles.find((name) => listing.entries.some(({ path }) => path === name))
+  if (index === undefined) {
+    return yield* new HubError({
+      repo,
+      file: indexFiles[0]!,
+      reason: "NotFound",
+      detail: "the repository has no index of its components",
+      advice: "name the folders to download, or choose the repository of a pipeline"
+    })
+  }
+  yield* get({ folders: [], variants: {}, files: [index] })
+  const text = yield* attempt(repo, () => readOptional(`${paths.snapshot(folders, listing.commit)}/${index}`))
+  const named = yield* Effect.try({
+    try: () => foldersOf(JSON.parse(text ?? "") as Record<string, unknown>),
+    catch: () =>
+      new HubError({
+        repo,
+        file: index,
+        reason: "Invalid",
+        detail: "it is no JSON object",
+        advice: "choose the repository of a pipeline"
+      })
+  })
+  return named.filter((folder) => !task.without.includes(folder))
+})
+
+// ------------------------------------------------------------------ the files
+
+/** what is not there yet, at most `concurrency` at once; where one fails, the others end and keep what they have */
+const fetchAll = Effect.fnUntraced(function* (
+  task: Task,
+  settings: Settings,
+  folders: Folders,
+  commit: string,
+  entries: ReadonlyArray<Entry>
+): Effect.fn.Return<void, HubError, HttpClient.HttpClient> {
+  const { maxBytes, repo, report } = task
+  const snapshot = paths.snapshot(folders, commit)
+  const missing = yield* attempt(repo, async () => {
+    const there = await Promise.all(entries.map((entry) => present(snapshot, entry)))
+    return entries.filter((_, index) => !there[index])
+  })
+  if (missing.length === 0) return
+  if (settings.offline) {
+    const names = missing.map(({ path }) => path)
+    const shown = names.length > 5 ? [...names.slice(0, 5), `${names.length - 5} more`] : names
+    return yield* offlineError(repo, `the cache has not ${shown.join(", ")}`)
+  }
+  const bytes = missing.reduce((sum, { size = 0 }) => sum + size, 0)
+  if (bytes > maxBytes) {
+    return yield* new HubError({
+      repo,
+      reason: "TooLarge",
+      detail: `there are ${bytes} bytes to download, and at most ${maxBytes} are allowed`,
+      advice: "give a larger maxBytes, or name fewer folders"
+    })
+  }
+  yield* checkSpace(folders, bytes)
+  yield* report({ _tag: "Started", repo, commit, files: missing.length, bytes })
+  yield* Effect.forEach(
+    missing,
+    (entry) => {
+      let reported = -1
+      const job: Transfer = {
+        settings,
+        folders,
+        commit,
+        policy: task.policy,
+        stallTimeout: task.stallTimeout,
+        maxBytes,
+        onBytes: ({ path }, received, size) => {
+          if (reported >= 0 && received >= reported && received - reported < REPORT && received !== size)
+            return Effect.void
+          reported = received
+          return report({ _tag: "Received", repo, file: path, received, size })
+        },
+        onRetry: ({ path }, error, delay) => report({ _tag: "Retrying", repo, file: path, error, delay })
+      }
+      return Effect.andThen(transfer(job, entry), report({ _tag: "Finished", repo, file: entry.path }))
+    },
+    { concurrency: task.concurrency, discard: true }
+  )
+})
+
+/** better to say so now than in an hour */
+const checkSpace = (folders: Folders, bytes: number): Effect.Effect<void, HubError> =>
+  Effect.flatMap(
+    attempt(folders.repo, async () => {
+      await mkdir(folders.root, { recursive: true })
+      const { bavail, bsize } = await statfs(folders.root)
+      return bavail * bsize
+    }),
+    (free) =>
+      free >= bytes
+        ? Effect.void
+        : Effect.fail(
+            new HubError({
+              repo: folders.repo,
+              reason: "NoSpace",
+              detail: `there are ${bytes} bytes to download, and ${free} are free`,
+              advice: "free some space, or name another folder in EFFECT_BLOCKS_CACHE"
+            })
+          )
+  )

@@ -1,0 +1,190 @@
+/** What a hub says of a revision, and which of its files a pipeline needs. */
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import { HubError } from "../../HubError.ts"
+import { isCommit, unsafePath } from "./names.ts"
+
+const Size = Schema.Int.check(Schema.isGreaterThanOrEqualTo(0))
+const Sha256 = Schema.String.check(Schema.isPattern(/^[0-9a-f]{64}$/))
+const Sha1 = Schema.String.check(Schema.isPattern(/^[0-9a-f]{40}$/))
+
+/** `GET /api/models/{repo}/revision/{revision}?blobs=true` */
+const Answer = Schema.Struct({
+  sha: Schema.String.check(Schema.makeFilter(isCommit, { expected: "a commit of 40 hexadecimal digits" })),
+  siblings: Schema.Array(
+    Schema.Struct({
+      rfilename: Schema.String,
+      size: Schema.optionalKey(Schema.NullOr(Size)),
+      blobId: Schema.optionalKey(Schema.NullOr(Sha1)),
+      lfs: Schema.optionalKey(
+        Schema.NullOr(Schema.Struct({ sha256: Schema.optionalKey(Sha256), size: Schema.optionalKey(Size) }))
+      )
+    })
+  )
+})
+
+/** One file of a revision. */
+export interface Entry {
+  readonly path: string
+  readonly size?: number
+  /** of a file in large file storage */
+  readonly sha256?: string
+  /** git's name for the content of any other: the SHA-1 of `blob {size}\0` and the bytes */
+  readonly gitSha1?: string
+}
+
+const Entry = Schema.Struct({
+  path: Schema.String,
+  size: Schema.optionalKey(Size),
+  sha256: Schema.optionalKey(Sha256),
+  gitSha1: Schema.optionalKey(Sha1)
+})
+
+export interface Listing {
+  readonly commit: string
+  readonly entries: ReadonlyArray<Entry>
+}
+
+/** a listing as it is kept in the cache */
+export const Listing: Schema.Codec<Listing, unknown> = Schema.Struct({
+  commit: Schema.String.check(Schema.makeFilter(isCommit)),
+  entries: Schema.Array(Entry)
+})
+
+/** no path of a listing leads out of the folder, whether it is wanted or not */
+export const checkPaths = (repo: string, listing: Listing): Effect.Effect<Listing, HubError> => {
+  for (const { path } of listing.entries) {
+    const why = unsafePath(path)
+    if (why !== undefined) {
+      return Effect.fail(
+        new HubError({
+          repo,
+          reason: "Unsafe",
+          detail: `it lists a file ${JSON.stringify(path.slice(0, 100))}: ${why}`,
+          advice: "do not use this repository, and tell its owner"
+        })
+      )
+    }
+  }
+  return Effect.succeed(listing)
+}
+
+export const decodeAnswer = (repo: string, json: unknown): Effect.Effect<Listing, HubError> =>
+  Schema.decodeUnknownEffect(Answer, { errors: "all" })(json).pipe(
+    Effect.mapError(
+      (error) =>
+        new HubError({
+          repo,
+          reason: "Server",
+          detail: `what the hub says of it is not what it should be: ${error.message.slice(0, 500)}`,
+          advice: "look whether HF_ENDPOINT is a hub"
+        })
+    ),
+    Effect.flatMap(({ sha, siblings }) =>
+      checkPaths(repo, {
+        commit: sha,
+        entries: siblings.map(({ blobId, lfs, rfilename, size }): Entry => {
+          const bytes = lfs?.size ?? size
+          return {
+            path: rfilename,
+            ...(typeof bytes === "number" ? { size: bytes } : {}),
+            ...(lfs?.sha256 === undefined ? {} : { sha256: lfs.sha256 }),
+            // of a file in large file storage this is the name of its pointer
+            ...(typeof blobId === "string" && !lfs ? { gitSha1: blobId } : {})
+          }
+        })
+      })
+    )
+  )
+
+// ------------------------------------------------------------------ selection
+
+/** The folders of the components that an index names, optimum's halves of a VAE among them. */
+export const foldersOf = (index: Readonly<Record<string, unknown>>): ReadonlyArray<string> => {
+  const named = Object.entries(index).flatMap(([name, value]) =>
+    !name.startsWith("_") && Array.isArray(value) && typeof value[1] === "string" ? [name] : []
+  )
+  return [
+    ...new Set(named.flatMap((name) => (name === "vae" ? ["vae", "vae_encoder", "vae_decoder"] : [name])))
+  ].filter(
+    // no pipeline here runs these
+    (name) => name !== "safety_checker" && name !== "feature_extractor"
+  )
+}
+
+/** `model.fp16.onnx` as diffusers names variants, `model_fp16.onnx` as exporters do */
+export const variantFiles = (variant: string): ReadonlyArray<string> => [
+  `model.${variant}.onnx`,
+  `model_${variant}.onnx`
+]
+
+const nameOf = (path: string): string => path.slice(path.lastIndexOf("/") + 1)
+
+/** weights beside a graph: `model.onnx_data`, `model.onnx.data`, `model.onnx_data_1`, and what older exports called them */
+const weightsOf = (model: string, name: string): boolean => name.startsWith(`${model}_`) || name.startsWith(`${model}.`)
+
+/** extensions that belong to other frameworks, and pictures */
+const foreign = /\.(?:safetensors|bin|ckpt|pt|pth|msgpack|h5|index\.json|png|jpe?g|webp|gif|md|py)$/i
+
+/**
+ * The files of one component's folder: its configuration, its graph and that graph's weights, and what a tokenizer reads.
+ * A graph in a subfolder, or of another variant, is not one that will be loaded.
+ */
+const ofFolder = (
+  entries: ReadonlyArray<Entry>,
+  folder: string,
+  variant: string | undefined
+): ReadonlyArray<Entry> | { readonly missing: ReadonlyArray<string> } => {
+  const prefix = folder === "" ? "" : `${folder}/`
+  const inside = entries.filter(({ path }) => path.startsWith(prefix) && !path.slice(prefix.length).includes("/"))
+  const graphs = new Set(inside.map(({ path }) => nameOf(path)).filter((name) => name.endsWith(".onnx")))
+  const wanted = variant === undefined ? ["model.onnx"] : variantFiles(variant)
+  const graph = wanted.find((name) => graphs.has(name))
+  if (variant !== undefined && graphs.size > 0 && graph === undefined) {
+    return { missing: wanted.map((name) => `${prefix}${name}`) }
+  }
+  return inside.filter(({ path }) => {
+    const name = nameOf(path)
+    if (name === graph) return true
+    if (graphs.has(name)) return false
+    const owner = [...graphs].filter((model) => weightsOf(model, name)).toSorted((a, b) => b.length - a.length)[0]
+    if (owner !== undefined) return owner === graph
+    return !foreign.test(name)
+  })
+}
+
+/** What is asked of a repository. */
+export interface Selection {
+  readonly folders: ReadonlyArray<string>
+  readonly variants: Readonly<Record<string, string>>
+  readonly files: ReadonlyArray<string>
+}
+
+export const select = (
+  repo: string,
+  listing: Listing,
+  { files, folders, variants }: Selection
+): Effect.Effect<ReadonlyArray<Entry>, HubError> => {
+  const chosen = new Map<string, Entry>()
+  const missing: Array<string> = []
+  for (const file of files) {
+    const entry = listing.entries.find(({ path }) => path === file)
+    if (entry === undefined) missing.push(file)
+    else chosen.set(file, entry)
+  }
+  for (const folder of folders) {
+    const found = ofFolder(listing.entries, folder, variants[folder])
+    if ("missing" in found) missing.push(found.missing.join(" or "))
+    else for (const entry of found) chosen.set(entry.path, entry)
+  }
+  if (missing.length === 0) return Effect.succeed([...chosen.values()])
+  return Effect.fail(
+    new HubError({
+      repo,
+      file: missing[0]!,
+      reason: "NotFound",
+      detail: `the repository has not ${missing.join(", ")}`,
+      advice: "look at its files, or choose another revision or variant"
+    })
+  )
+}

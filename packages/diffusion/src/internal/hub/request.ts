@@ -1,0 +1,256 @@
+/** One answered request: redirects, the token, and what a status means. */
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as FetchHttpClient from "effect/http/FetchHttpClient"
+import * as HttpClient from "effect/http/HttpClient"
+import type * as HttpClientError from "effect/http/HttpClientError"
+import * as HttpClientRequest from "effect/http/HttpClientRequest"
+import type * as HttpClientResponse from "effect/http/HttpClientResponse"
+import * as Redacted from "effect/Redacted"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import { HubError } from "../../HubError.ts"
+import type { Settings } from "./settings.ts"
+
+const REDIRECTS = 10
+
+/** What is asked for, as errors name it. */
+export interface Subject {
+  readonly repo: string
+  readonly revision: string
+  readonly file?: string
+}
+
+const about = ({ file, repo }: Subject) => (file === undefined ? { repo } : { repo, file })
+
+/**
+ * What went wrong on the way, without the request: its headers hold the token, and addresses of storage hold signatures.
+ */
+const reasonOf = (error: HttpClientError.HttpClientError): string => {
+  let cause: unknown = "cause" in error.reason ? error.reason.cause : undefined
+  const codes: Array<string> = []
+  for (let depth = 0; depth < 4 && cause instanceof Error; depth++) {
+    const { code } = cause as NodeJS.ErrnoException
+    if (typeof code === "string") codes.push(code)
+    cause = cause.cause
+  }
+  return codes.length === 0 ? "the connection failed" : `the connection failed (${codes.join(", ")})`
+}
+
+export const networkError = (subject: Subject, error: HttpClientError.HttpClientError): HubError =>
+  new HubError({
+    ...about(subject),
+    reason: "Network",
+    detail: reasonOf(error),
+    advice: "look at the network and HF_ENDPOINT, or set HF_HUB_OFFLINE=1 to use what is in the cache"
+  })
+
+export const timedOut = (subject: Subject, limit: Duration.Duration): HubError =>
+  new HubError({
+    ...about(subject),
+    reason: "TimedOut",
+    detail: `nothing came for ${Duration.format(limit)}`,
+    advice: "run it again: what came is kept"
+  })
+
+/** seconds until then; the header holds seconds or a date */
+const retryAfter = (header: string | undefined, now: number): { readonly retryAfter?: number } => {
+  if (header === undefined) return {}
+  if (/^\d+$/.test(header.trim())) return { retryAfter: Number(header) }
+  const date = Date.parse(header)
+  return Number.isNaN(date) ? {} : { retryAfter: Math.max(0, Math.ceil((date - now) / 1000)) }
+}
+
+/** `elsewhere`: the answer is not the hub's but that of a storage it sent us to */
+const statusError = (
+  subject: Subject,
+  response: HttpClientResponse.HttpClientResponse,
+  settings: Settings,
+  elsewhere: boolean
+): Effect.Effect<never, HubError> =>
+  Effect.flatMap(Clock.currentTimeMillis, (now) => {
+    const { status } = response
+    const common = { ...about(subject), status, ...retryAfter(response.headers["retry-after"], now) }
+    const hub = elsewhere ? "the hub's storage" : "the hub"
+    if (status === 429) {
+      return Effect.fail(
+        new HubError({
+          ...common,
+          reason: "RateLimited",
+          detail: `${hub} answered 429: too many requests`,
+          advice: `run it again ${common.retryAfter === undefined ? "later" : `in ${common.retryAfter} seconds`}${settings.token === undefined ? ", or set HF_TOKEN: those who are known may ask more often" : ""}`
+        })
+      )
+    }
+    if (!elsewhere && (status === 401 || status === 403)) {
+      const gated = response.headers["x-error-code"] === "GatedRepo"
+      const known = settings.token !== undefined
+      return Effect.fail(
+        new HubError({
+          ...common,
+          reason: "Unauthorized",
+          detail: gated ? `the hub answered ${status}: its owner grants access` : `the hub answered ${status}`,
+          advice: gated
+            ? `accept its conditions at ${settings.endpoint}/${subject.repo}${known ? "" : " and set HF_TOKEN"}`
+            : known
+              ? "see that the name is right and that the token of HF_TOKEN may read it"
+              : "see that the name is right; if it is private, set HF_TOKEN to a token that may read it"
+        })
+      )
+    }
+    if (!elsewhere && (status === 404 || status === 410)) {
+      const code = response.headers["x-error-code"]
+      const what =
+        subject.file !== undefined
+          ? `there is no such file at ${subject.revision}`
+          : code === "RevisionNotFound"
+            ? `there is no revision '${subject.revision}'`
+            : `there is no such repository, or no revision '${subject.revision}'`
+      return Effect.fail(
+        new HubError({
+          ...common,
+          reason: "NotFound",
+          detail: what,
+          advice: "see that the names are right, and that a token may read it if it is private"
+        })
+      )
+    }
+    return Effect.fail(
+      new HubError({ ...common, reason: "Server", detail: `${hub} answered ${status}`, advice: "run it again later" })
+    )
+  })
+
+const unsafe = (subject: Subject, detail: string): HubError =>
+  new HubError({
+    ...about(subject),
+    reason: "Unsafe",
+    detail,
+    advice: "see that HF_ENDPOINT is the hub that you mean"
+  })
+
+/** What the hub itself said before it sent us to a storage. */
+export interface Linked {
+  /** `X-Linked-Etag` or `ETag` of the hub's own answer, without its quotes */
+  readonly etag?: string
+  readonly size?: number
+  /** whether it says so of a file in large file storage */
+  readonly final?: boolean
+}
+
+export interface Answered {
+  readonly response: HttpClientResponse.HttpClientResponse
+  readonly linked: Linked
+}
+
+const linkedOf = (response: HttpClientResponse.HttpClientResponse): Linked => {
+  const etag = (response.headers["x-linked-etag"] ?? response.headers["etag"])?.replace(/^W\//, "").replaceAll('"', "")
+  const size = response.headers["x-linked-size"]
+  return {
+    final: response.headers["x-linked-etag"] !== undefined,
+    ...(etag === undefined ? {} : { etag }),
+    ...(size !== undefined && /^\d+$/.test(size) ? { size: Number(size) } : {})
+  }
+}
+
+/**
+ * Gets an address of the hub. Redirects are followed here and not by the client: the token goes to the hub's own origin
+ * and nowhere else, and what the hub says of a file is on its answer, not on that of the storage.
+ * Statuses of 200, 206 and 416 are given back; any other is an error.
+ */
+export const get = Effect.fnUntraced(
+  function* (
+    settings: Settings,
+    subject: Subject,
+    path: string,
+    headers: Readonly<Record<string, string>>,
+    limit: Duration.Duration
+  ): Effect.fn.Return<Answered, HubError, HttpClient.HttpClient | Scope.Scope> {
+    // what is left unread ends with the scope
+    const client = HttpClient.withScope(yield* HttpClient.HttpClient)
+    let url = new URL(`${settings.endpoint}${path}`)
+    let linked: Linked = {}
+    for (let hop = 0; hop <= REDIRECTS; hop++) {
+      const own = url.origin === settings.origin
+      const request = HttpClientRequest.get(url.href, {
+        headers: {
+          // a compressed body has neither the length nor the ranges of the file
+          "accept-encoding": "identity",
+          "user-agent": "effect-blocks",
+          ...headers,
+          ...(own && settings.token !== undefined ? { authorization: `Bearer ${Redacted.value(settings.token)}` } : {})
+        }
+      })
+      const response = yield* client.execute(request).pipe(
+        Effect.mapError((error) => networkError(subject, error)),
+        Effect.timeoutOrElse({ duration: limit, orElse: () => Effect.fail(timedOut(subject, limit)) })
+      )
+      const { status } = response
+      // the hub may redirect to itself first, and keep small files itself
+      if (own && linked.final !== true) linked = linkedOf(response)
+      if (status === 200 || status === 206 || status === 416) return { response, linked }
+      const location = response.headers["location"]
+      if (status < 300 || status >= 400 || location === undefined) {
+        return yield* statusError(subject, response, settings, !own)
+      }
+      if (!URL.canParse(location, url.href)) return yield* unsafe(subject, "the hub redirects to what is no address")
+      const next = new URL(location, url.href)
+      if (next.protocol !== "https:" && next.protocol !== url.protocol) {
+        return yield* unsafe(subject, `the hub redirects from ${url.protocol} to ${next.protocol}`)
+      }
+      next.username = ""
+      next.password = ""
+      url = next
+    }
+    return yield* new HubError({
+      ...about(subject),
+      reason: "Server",
+      detail: `the hub redirects more than ${REDIRECTS} times`,
+      advice: "see that HF_ENDPOINT is the hub that you mean"
+    })
+  },
+  // `fetch` would follow redirects by itself
+  Effect.provideService(FetchHttpClient.RequestInit, { redirect: "manual" }),
+  // spans of the client would show signed addresses, and would tell a storage who asks
+  Effect.provideService(HttpClient.TracerDisabledWhen, () => true)
+)
+
+/** a body in memory, of at most `most` bytes */
+export const readAll = (
+  subject: Subject,
+  response: HttpClientResponse.HttpClientResponse,
+  limit: Duration.Duration,
+  most: number
+): Effect.Effect<Uint8Array, HubError> => {
+  const chunks: Array<Uint8Array> = []
+  let size = 0
+  return body(subject, response, limit).pipe(
+    Stream.runForEach((chunk) => {
+      size += chunk.byteLength
+      if (size > most) {
+        return Effect.fail(
+          new HubError({
+            ...about(subject),
+            reason: "TooLarge",
+            detail: `the hub's answer has more than ${most} bytes`,
+            advice: "see that HF_ENDPOINT is a hub"
+          })
+        )
+      }
+      chunks.push(chunk)
+      return Effect.void
+    }),
+    Effect.map(() => Buffer.concat(chunks))
+  )
+}
+
+/** the body; waiting for its next bytes for longer than `limit` is an error */
+export const body = (
+  subject: Subject,
+  response: HttpClientResponse.HttpClientResponse,
+  limit: Duration.Duration
+): Stream.Stream<Uint8Array, HubError> =>
+  response.stream.pipe(
+    Stream.mapError((error) => networkError(subject, error)),
+    Stream.timeoutOrElse({ duration: limit, orElse: () => Stream.fail(timedOut(subject, limit)) })
+  )

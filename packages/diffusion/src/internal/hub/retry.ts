@@ -1,0 +1,58 @@
+/** Which failures are worth another try, and when. */
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Random from "effect/Random"
+import type { HubError } from "../../HubError.ts"
+
+export interface Policy {
+  /** tries in a row that bring nothing */
+  readonly retries: number
+  /** before the first retry; doubled for each further one, up to `longest` */
+  readonly delay: Duration.Duration
+}
+
+/** an answer that asks for more patience than this is given to the caller */
+export const longest = Duration.seconds(120)
+
+const transient: ReadonlySet<HubError["reason"]> = new Set([
+  "RateLimited",
+  "Server",
+  "Network",
+  "TimedOut",
+  "Truncated"
+])
+
+const isTransient = (error: HubError): boolean =>
+  transient.has(error.reason) &&
+  (error.status === undefined || error.status === 429 || error.status >= 500 || error.status === 403)
+
+/**
+ * Tries again with growing pauses, or with the pause that the server asks for. `progress` counts what came so far: tries
+ * that bring something do not use up the retries.
+ */
+export const retrying = <A, R>(
+  policy: Policy,
+  attempt: Effect.Effect<A, HubError, R>,
+  progress: () => number,
+  onRetry: (error: HubError, delay: Duration.Duration) => Effect.Effect<void>
+): Effect.Effect<A, HubError, R> => {
+  const go = (failures: number): Effect.Effect<A, HubError, R> =>
+    Effect.suspend(() => {
+      const before = progress()
+      return Effect.catch(attempt, (error) => {
+        const count = progress() > before ? 1 : failures + 1
+        if (count > policy.retries || !isTransient(error)) return Effect.fail(error)
+        if (error.retryAfter !== undefined && error.retryAfter > Duration.toSeconds(longest)) return Effect.fail(error)
+        return Effect.flatMap(Random.next, (random) => {
+          // those who were refused together do not come back together
+          const own = Duration.times(policy.delay, 2 ** (count - 1) * (1 + random / 4))
+          const delay = Duration.min(
+            error.retryAfter === undefined ? own : Duration.max(own, Duration.seconds(error.retryAfter)),
+            longest
+          )
+          return onRetry(error, delay).pipe(Effect.andThen(Effect.sleep(delay)), Effect.andThen(go(count)))
+        })
+      })
+    })
+  return go(0)
+}

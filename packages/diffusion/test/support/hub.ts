@@ -1,0 +1,171 @@
+/** A hub on this machine: serves a real folder in the hub's layout, with a second server as its storage, and misbehaves on demand. */
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import { createHash } from "node:crypto"
+import { readdirSync, readFileSync } from "node:fs"
+import type { IncomingMessage, ServerResponse } from "node:http"
+import { createServer } from "node:http"
+import type { AddressInfo } from "node:net"
+import { join, relative, sep } from "node:path"
+
+export interface Asked {
+  readonly at: "hub" | "storage"
+  readonly path: string
+  readonly headers: IncomingMessage["headers"]
+}
+
+/** answers in place of the server, or says that it does not */
+export type Trick = (request: IncomingMessage, response: ServerResponse, asked: Asked) => boolean | void
+
+export interface TestHub {
+  readonly endpoint: string
+  readonly storage: string
+  readonly commit: string
+  /** what was asked for, in order */
+  readonly log: Array<Asked>
+  readonly tricks: {
+    hub?: Trick | undefined
+    storage?: Trick | undefined
+    siblings?: (siblings: Array<Sibling>) => void
+  }
+  readonly files: Map<string, Buffer>
+  /** requests of a file that were answered by the storage */
+  readonly asked: (path: string) => ReadonlyArray<Asked>
+}
+
+export interface Sibling {
+  rfilename: string
+  size?: number | undefined
+  blobId?: string | undefined
+  lfs?: { sha256?: string; size?: number; pointerSize?: number } | undefined
+}
+
+export const sha256 = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex")
+const gitSha1 = (bytes: Uint8Array) => createHash("sha1").update(`blob ${bytes.length}\0`).update(bytes).digest("hex")
+
+export const filesOf = (folder: string): Map<string, Buffer> =>
+  new Map(
+    readdirSync(folder, { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile())
+      .map((entry) => join(entry.parentPath, entry.name))
+      .map((path) => [relative(folder, path).split(sep).join("/"), readFileSync(path)])
+  )
+
+const large = (path: string) => /\.(?:onnx|onnx_data|bin|png)$/.test(path)
+
+/** the body, or the part that is asked for */
+export const sendFile = (request: IncomingMessage, response: ServerResponse, bytes: Buffer, etag: string) => {
+  const range = /^bytes=(\d+)-$/.exec(request.headers.range ?? "")
+  const same = request.headers["if-range"] === undefined || request.headers["if-range"] === etag
+  const from = range !== null && same ? Number(range[1]) : 0
+  if (range !== null && same && from >= bytes.length) {
+    response.writeHead(416, { "content-range": `bytes */${bytes.length}` }).end()
+    return
+  }
+  const part = bytes.subarray(from)
+  response.writeHead(range !== null && same ? 206 : 200, {
+    etag,
+    "accept-ranges": "bytes",
+    "content-length": part.length,
+    ...(range !== null && same ? { "content-range": `bytes ${from}-${bytes.length - 1}/${bytes.length}` } : {})
+  })
+  response.end(part)
+}
+
+const listen = (handle: (request: IncomingMessage, response: ServerResponse) => void) =>
+  Effect.map(
+    Effect.acquireRelease(
+      Effect.promise(async () => {
+        const server = createServer(handle)
+        await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
+        return server
+      }),
+      (server) =>
+        Effect.promise(async () => {
+          server.closeAllConnections()
+          await new Promise((resolve) => server.close(resolve))
+        })
+    ),
+    (server) => `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  )
+
+export interface TestHubOptions {
+  readonly files: Map<string, Buffer>
+  readonly repo?: string
+  readonly revision?: string
+  /** who may read it */
+  readonly token?: string
+}
+
+export const testHub = (options: TestHubOptions): Effect.Effect<TestHub, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    const { files, repo = "org/name", revision = "main", token } = options
+    const commit = createHash("sha1")
+      .update([...files.keys()].join())
+      .digest("hex")
+    const log: Array<Asked> = []
+    const tricks: TestHub["tricks"] = {}
+
+    const storage = yield* listen((request, response) => {
+      const path = decodeURIComponent(new URL(request.url!, "http://x").pathname).slice(1)
+      const asked: Asked = { at: "storage", path, headers: request.headers }
+      log.push(asked)
+      if (tricks.storage?.(request, response, asked) === true) return
+      sendFile(request, response, files.get(path)!, `"storage-${sha256(files.get(path)!)}"`)
+    })
+
+    const endpoint = yield* listen((request, response) => {
+      const { pathname } = new URL(request.url!, "http://x")
+      const path = decodeURIComponent(pathname.replace(`/${repo}/resolve/${commit}/`, ""))
+      const asked: Asked = { at: "hub", path, headers: request.headers }
+      log.push(asked)
+      if (tricks.hub?.(request, response, asked) === true) return
+      if (token !== undefined && request.headers.authorization !== `Bearer ${token}`) {
+        response.writeHead(401, { "x-error-code": "RepoNotFound" }).end(`{"error":"Invalid credentials"}`)
+        return
+      }
+      const api = `/api/models/${repo}/revision/`
+      if (pathname.startsWith(api)) {
+        if (![revision, commit].includes(decodeURIComponent(pathname.slice(api.length)))) {
+          response.writeHead(404, { "x-error-code": "RevisionNotFound" }).end()
+          return
+        }
+        const siblings = [...files].map(([rfilename, bytes]): Sibling =>
+          large(rfilename)
+            ? {
+                rfilename,
+                size: bytes.length,
+                blobId: gitSha1(Buffer.from("pointer")),
+                lfs: { sha256: sha256(bytes), size: bytes.length, pointerSize: 130 }
+              }
+            : { rfilename, size: bytes.length, blobId: gitSha1(bytes) }
+        )
+        tricks.siblings?.(siblings)
+        response.writeHead(200, { "content-type": "application/json" })
+        response.end(JSON.stringify({ id: repo, sha: commit, siblings, private: token !== undefined }))
+        return
+      }
+      const bytes = files.get(path)
+      if (bytes === undefined || !pathname.startsWith(`/${repo}/resolve/${commit}/`)) {
+        response.writeHead(404, { "x-error-code": "EntryNotFound" }).end()
+        return
+      }
+      if (!large(path)) return sendFile(request, response, bytes, `"${gitSha1(bytes)}"`)
+      response
+        .writeHead(302, {
+          location: `${storage}/${path}?signature=secret-signature`,
+          "x-linked-etag": `"${sha256(bytes)}"`,
+          "x-linked-size": String(bytes.length)
+        })
+        .end()
+    })
+    return {
+      endpoint,
+      storage,
+      commit,
+      log,
+      tricks,
+      files,
+      asked: (path) => log.filter((asked) => asked.path === path && (asked.at === "storage" || !large(path)))
+    }
+  })
