@@ -6,6 +6,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
+import { quantileOfMagnitudes } from "../src/internal/scheduler/quantile.ts"
 
 const make = (config: Scheduler.Config) => Result.getOrThrow(Scheduler.fromConfig(config))
 
@@ -256,6 +257,34 @@ describe("addNoise", () => {
     const ddpm = make({ _class_name: "DDPMScheduler" })
     const whole = Result.getOrThrow(ddpm.setTimesteps({ steps: 5 }))
     refused(ddpm.addNoise(whole, original, noise, { timestep: 1000 }), "InvalidRequest", /not a training timestep/)
+  })
+})
+
+describe("arithmetic", () => {
+  it("divides by multiplication with a float64 reciprocal to the same float32", () => {
+    const [bits] = Rng.integers(Rng.make(3), 0, 2 ** 31, [200_000])
+    const float = new Float32Array(Uint32Array.from(bits.data, Number).buffer)
+    for (let i = 0; i + 1 < float.length; i += 2) {
+      const quotient = Math.fround(float[i]! / float[i + 1]!)
+      if (quotient < 2 ** -126) continue
+      assert.ok(Object.is(Math.fround(float[i]! * (1 / float[i + 1]!)), quotient), `${float[i]} / ${float[i + 1]}`)
+    }
+  })
+
+  it("finds the quantile that sorting finds", () => {
+    for (const size of [1, 2, 7, 100, 4097]) {
+      const [normals] = Rng.normal(Rng.make(size), [size])
+      for (const ratio of [0, 0.3, 0.5, 0.995, 1]) {
+        const sorted = normals.data.map(Math.abs).sort()
+        const rank = Math.fround(Math.fround(ratio) * (size - 1))
+        const [low, high] = [sorted[Math.floor(rank)]!, sorted[Math.ceil(rank)]!]
+        const found = quantileOfMagnitudes(normals.data, ratio)
+        assert.closeTo(found, low + (rank - Math.floor(rank)) * (high - low), 1e-6)
+        assert.ok(found >= low && found <= high)
+      }
+    }
+    assert.ok(Number.isNaN(quantileOfMagnitudes(Float32Array.of(1, NaN), 0.5)))
+    assert.strictEqual(quantileOfMagnitudes(new Float32Array(9).fill(-2), 0.7), 2)
   })
 })
 

@@ -80,8 +80,9 @@ export const fromConfig = define(className, Options, (options) => {
       const end = slope(x.data, clean.data, next)
       const start = half[0]!.data
       const first = half[1]!.data
+      const inverse = 1 / began
       for (let i = 0; i < end.length; i++) {
-        const slopeThere = Math.fround(Math.fround(start[i]! - first[i]!) / began)
+        const slopeThere = Math.fround(Math.fround(start[i]! - first[i]!) * inverse)
         end[i] = start[i]! + Math.fround(Math.fround(0.5 * Math.fround(slopeThere + end[i]!)) * dt)
       }
       return { sample: like(x, end), predOriginalSample: clean }

@@ -94,8 +94,9 @@ export const fromConfig = define(
         const end = slope(sample.data, clean.data, next)
         const start = half[0]!.data
         const first = half[1]!.data
+        const inverse = 1 / sigma
         for (let i = 0; i < end.length; i++) {
-          const slopeThere = Math.fround(Math.fround(start[i]! - first[i]!) / sigma)
+          const slopeThere = Math.fround(Math.fround(start[i]! - first[i]!) * inverse)
           end[i] = start[i]! + Math.fround(Math.fround(Math.fround(slopeThere + end[i]!) / 2) * dt)
         }
         return { sample: like(sample, end), predOriginalSample: clean }

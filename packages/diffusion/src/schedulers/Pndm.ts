@@ -73,11 +73,12 @@ export const fromConfig = define(className, Options, (options) => {
     const keep = sqrt(f(next / alpha))
     const gap = f(next - alpha)
     const below = f(f(alpha * sqrt(f(1 - next))) + sqrt(f(f(alpha * beta) * next)))
+    const inverse = 1 / below
     const x = sample.data
     const e = epsilon.data
     const out = new Float32Array(x.length)
     for (let i = 0; i < out.length; i++)
-      out[i] = Math.fround(keep * x[i]!) - Math.fround(Math.fround(gap * e[i]!) / below)
+      out[i] = Math.fround(keep * x[i]!) - Math.fround(Math.fround(gap * e[i]!) * inverse)
     return like(sample, out)
   }
 

@@ -47,11 +47,11 @@ export const applyDeis = (
   const c1 = Math.fround(weights[1] ?? 0)
   const c2 = Math.fround(weights[2] ?? 0)
   const after = Math.fround(to.alpha)
-  const before = Math.fround(from.alpha)
+  const inverse = 1 / Math.fround(from.alpha)
   const out = new Float32Array(x.length)
   for (let i = 0; i < out.length; i++) {
     const two = Math.fround(
-      Math.fround(Math.fround(x[i]! / before) + Math.fround(c0 * m0![i]!)) + Math.fround(c1 * m1![i]!)
+      Math.fround(Math.fround(x[i]! * inverse) + Math.fround(c0 * m0![i]!)) + Math.fround(c1 * m1![i]!)
     )
     out[i] = after * (weights.length === 2 ? two : Math.fround(two + Math.fround(c2 * m2![i]!)))
   }

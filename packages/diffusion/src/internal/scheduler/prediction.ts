@@ -52,10 +52,11 @@ export const cleanFromSigma = (
   if (type === "epsilon") return like(sample, mixed(1, sample.data, -sigmaOfNoise, output.data))
   const variance = Math.fround(square(sigma) + 1)
   const weight = Math.fround(-sigma / sqrt(variance))
+  const inverse = 1 / variance
   const x = sample.data
   const v = output.data
   const out = new Float32Array(x.length)
-  for (let i = 0; i < out.length; i++) out[i] = Math.fround(v[i]! * weight) + Math.fround(x[i]! / variance)
+  for (let i = 0; i < out.length; i++) out[i] = Math.fround(v[i]! * weight) + Math.fround(x[i]! * inverse)
   return like(sample, out)
 }
 
@@ -92,9 +93,10 @@ export const thresholdInto = (out: Float32Array, items: number, ratio: number, m
   for (let item = 0; item < items; item++) {
     const end = (item + 1) * size
     const cut = Math.min(Math.max(quantileOfMagnitudes(out.subarray(item * size, end), ratio), 1), Math.fround(max))
+    const inverse = 1 / cut
     for (let i = item * size; i < end; i++) {
       const value = out[i]!
-      out[i] = (value < -cut ? -cut : value > cut ? cut : value) / cut
+      out[i] = (value < -cut ? -cut : value > cut ? cut : value) * inverse
     }
   }
   return out

@@ -72,13 +72,13 @@ export const applySinglestep = (
     const r1 = f(f(at(-1).lambda - origin.lambda) / h)
     const i0 = f(1 / r0)
     const i1 = f(1 / r1)
-    const gap = f(r0 - r1)
+    const inverse = 1 / Math.fround(r0 - r1)
     for (let i = 0; i < out.length; i++) {
       const near = Math.fround(i1 * Math.fround(m1![i]! - m0![i]!))
       const far = Math.fround(i0 * Math.fround(m2![i]! - m0![i]!))
       if (heun) {
-        const line = Math.fround(Math.fround(Math.fround(r0 * near) - Math.fround(r1 * far)) / gap)
-        const bend = Math.fround(Math.fround(2 * Math.fround(far - near)) / gap)
+        const line = Math.fround(Math.fround(Math.fround(r0 * near) - Math.fround(r1 * far)) * inverse)
+        const bend = Math.fround(Math.fround(2 * Math.fround(far - near)) * inverse)
         out[i] = Math.fround(out[i]! + Math.fround(integral * line)) + Math.fround(curved * bend)
       } else out[i] = out[i]! + Math.fround(integral * far)
     }

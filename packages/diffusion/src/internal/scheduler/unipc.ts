@@ -83,21 +83,21 @@ export const applyUniPc = (
   if (ratios.length === 1) {
     // order two, the usual one, in one pass
     const m1 = outputs[outputs.length - 2]!.data
-    const ratio = Math.fround(ratios[0]!)
+    const inverse = 1 / Math.fround(ratios[0]!)
     const rho = Math.fround(rhos[0]!)
     for (let i = 0; i < out.length; i++) {
-      const bend = Math.fround(rho * Math.fround(Math.fround(m1[i]! - m0[i]!) / ratio))
+      const bend = Math.fround(rho * Math.fround(Math.fround(m1[i]! - m0[i]!) * inverse))
       const sum = m === undefined ? bend : Math.fround(bend + Math.fround(rhoOfNewest * Math.fround(m[i]! - m0[i]!)))
       out[i] = Math.fround(Math.fround(keep * x[i]!) - Math.fround(pull * m0[i]!)) - Math.fround(scale * sum)
     }
     return like(sample, out)
   }
-  ratios.forEach((between, k) => {
+  ratios.forEach((ratio, k) => {
     const mk = outputs[outputs.length - 2 - k]!.data
-    const ratio = Math.fround(between)
+    const inverse = 1 / Math.fround(ratio)
     const rho = Math.fround(rhos[k]!)
     for (let i = 0; i < out.length; i++)
-      out[i] = out[i]! + Math.fround(rho * Math.fround(Math.fround(mk[i]! - m0[i]!) / ratio))
+      out[i] = out[i]! + Math.fround(rho * Math.fround(Math.fround(mk[i]! - m0[i]!) * inverse))
   })
   for (let i = 0; i < out.length; i++) {
     const sum =
