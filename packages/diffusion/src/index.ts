@@ -1,3 +1,4 @@
+export * as Brownian from "./Brownian.ts"
 export * as ComponentMismatch from "./ComponentMismatch.ts"
 export * as Components from "./Components.ts"
 export * as Fields from "./Fields.ts"

@@ -275,7 +275,7 @@ describe("arithmetic", () => {
     for (const size of [1, 2, 7, 100, 4097]) {
       const [normals] = Rng.normal(Rng.make(size), [size])
       for (const ratio of [0, 0.3, 0.5, 0.995, 1]) {
-        const sorted = normals.data.map(Math.abs).sort()
+        const sorted = normals.data.map(Math.abs).toSorted()
         const rank = Math.fround(Math.fround(ratio) * (size - 1))
         const [low, high] = [sorted[Math.floor(rank)]!, sorted[Math.ceil(rank)]!]
         const found = quantileOfMagnitudes(normals.data, ratio)
