@@ -51,6 +51,17 @@ export const filesOf = (folder: string): Map<string, Buffer> =>
       .map((path) => [relative(folder, path).split(sep).join("/"), readFileSync(path)])
   )
 
+/** bytes that look like weights: the same for the same seed */
+export const bytesOf = (seed: number, size: number): Buffer => {
+  const bytes = Buffer.alloc(size)
+  let state = seed
+  for (let i = 0; i < size; i++) {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0
+    bytes[i] = state >>> 24
+  }
+  return bytes
+}
+
 const large = (path: string) => /\.(?:onnx|onnx_data|bin|png)$/.test(path)
 
 /** the body, or the part that is asked for */
@@ -100,9 +111,7 @@ export interface TestHubOptions {
 export const testHub = (options: TestHubOptions): Effect.Effect<TestHub, never, Scope.Scope> =>
   Effect.gen(function* () {
     const { files, repo = "org/name", revision = "main", token } = options
-    const commit = createHash("sha1")
-      .update([...files.keys()].join())
-      .digest("hex")
+    const commit = gitSha1(Buffer.concat([...files].flatMap(([path, bytes]) => [Buffer.from(path), bytes])))
     const log: Array<Asked> = []
     const tricks: TestHub["tricks"] = {}
 
