@@ -88,6 +88,8 @@ export interface UnetInput {
     /** `[batch, 6]`: height and width of the original, top and left of the crop, height and width of the target */
     readonly timeIds: Tensor<"float32">
   }
+  /** `[batch, timeCondProjDim]`: how strongly the prompt counts, for a model that guides itself */
+  readonly timestepCond?: Tensor<"float32">
 }
 
 /** What blocks need of a UNet. */
@@ -103,6 +105,11 @@ export interface UnetShape {
   readonly crossAttentionDim: number
   /** whether it takes SDXL's pooled text states and size conditioning (`added`) */
   readonly sizeConditioned?: boolean
+  /**
+   * The width of the guidance embedding (`timestepCond`) that it takes. Such a model, one of the latent-consistency
+   * family, guides itself: it is run once a step, without negative prompts. None if left out.
+   */
+  readonly timeCondProjDim?: number
   /** `[batch, outChannels, height, width]`: noise, velocity or sample, as it was trained */
   readonly predict: (input: UnetInput) => Effect.Effect<Tensor<"float32">, ComponentError>
 }

@@ -84,6 +84,10 @@ export const guidanceRescale = Schema.optionalKey(Schema.Finite.check(between(0,
 export const eta = Field.default(Schema.Finite.check(between(0, 1)), 0).pipe(
   Field.describe("Noise that DDIM adds in each step: 0 none, 1 as much as DDPM (for schedulers that have it)")
 )
+/** the steps of the schedule that a consistency model was distilled from */
+export const originalInferenceSteps = Schema.optionalKey(Schema.Int.check(between(1, 1000))).pipe(
+  Field.describe("Steps of the schedule that the model was distilled from; the scheduler's own (50) if left out")
+)
 /** how much of the schedule is run over a given picture */
 export const strength = (value: number) =>
   Field.default(Schema.Finite.check(between(0, 1)), value).pipe(
@@ -193,6 +197,10 @@ export const masking = Schema.Struct({ mask: Latents, maskedImageLatents: Schema
 )
 /** what the guider remembers */
 export const guiderState = Guider.GuiderState.pipe(Field.describe("What the guider remembers"))
+/** what a UNet that guides itself is told: `[batch, timeCondProjDim]`; nothing for others */
+export const unetGuidance = Schema.Struct({
+  timestepCond: Schema.optionalKey(Tensor.float32("batch", "channels"))
+}).pipe(Field.describe("How strongly the prompt counts, as a UNet that guides itself takes it"))
 /** what the model predicted at this step, by the guider's names */
 export const predictions = Schema.Struct({
   predCond: Schema.optional(Latents),

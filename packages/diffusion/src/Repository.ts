@@ -18,6 +18,7 @@ import * as configs from "./internal/configs.ts"
 import * as files from "./internal/files.ts"
 import { unwrap } from "./internal/layers.ts"
 import * as onnx from "./internal/onnxComponents.ts"
+import * as LatentConsistency from "./pipelines/LatentConsistency.ts"
 import * as StableDiffusion from "./pipelines/StableDiffusion.ts"
 import * as StableDiffusionXL from "./pipelines/StableDiffusionXL.ts"
 import { RepositoryError } from "./RepositoryError.ts"
@@ -36,7 +37,7 @@ export interface Repository {
   readonly forceZerosForEmptyPrompt: boolean
 }
 
-/** The components of a Stable Diffusion pipeline. */
+/** The components of a Stable Diffusion or latent-consistency pipeline. */
 export type Components =
   | Tokenizer.Tokenizer
   | TextEncoder
@@ -51,16 +52,19 @@ export type ComponentsXL = Components | Tokenizer.Tokenizer2 | TextEncoder2
 
 // ------------------------------------------------------------------ opening
 
-type Family = "stableDiffusion" | "stableDiffusionXL"
+type Family = "stableDiffusion" | "stableDiffusionXL" | "latentConsistency"
 
 /** classes differ in the task too, which a pipeline here reads off its inputs */
 const families: ReadonlyMap<string, Family> = new Map(
-  ["", "Onnx", "ORT"].flatMap((prefix) =>
-    ["Pipeline", "Img2ImgPipeline", "InpaintPipeline"].flatMap((task) => [
+  ["", "Onnx", "ORT"].flatMap((prefix) => [
+    ...["Pipeline", "Img2ImgPipeline", "InpaintPipeline"].flatMap((task) => [
       [`${prefix}StableDiffusion${task}`, "stableDiffusion"] as const,
       [`${prefix}StableDiffusionXL${task}`, "stableDiffusionXL"] as const
-    ])
-  )
+    ]),
+    ...["Pipeline", "Img2ImgPipeline"].map(
+      (task) => [`${prefix}LatentConsistencyModel${task}`, "latentConsistency"] as const
+    )
+  ])
 )
 
 /** The `_class_name`s of `model_index.json` that have a pipeline here. */
@@ -135,6 +139,11 @@ export type Loaded =
       readonly pipeline: typeof StableDiffusionXL.pipeline
       readonly components: ReturnType<typeof layerXL<{}>>
     }
+  | {
+      readonly family: "latentConsistency"
+      readonly pipeline: typeof LatentConsistency.pipeline
+      readonly components: ReturnType<typeof layer<{}>>
+    }
 
 /**
  * The pipeline of a repository, picked by the `_class_name` of its `model_index.json`, with its components as a layer.
@@ -154,9 +163,14 @@ export type Loaded =
 export const pipeline = Effect.fnUntraced(function* (source: Source): Effect.fn.Return<Loaded, RepositoryError> {
   const repository = yield* opened(source)
   const family = yield* familyOf(repository)
-  return family === "stableDiffusion"
-    ? { family, pipeline: StableDiffusion.pipeline, components: layer(repository) }
-    : { family, pipeline: StableDiffusionXL.pipeline, components: layerXL(repository) }
+  switch (family) {
+    case "stableDiffusion":
+      return { family, pipeline: StableDiffusion.pipeline, components: layer(repository) }
+    case "stableDiffusionXL":
+      return { family, pipeline: StableDiffusionXL.pipeline, components: layerXL(repository) }
+    case "latentConsistency":
+      return { family, pipeline: LatentConsistency.pipeline, components: layer(repository) }
+  }
 })
 
 // ------------------------------------------------------------------ one component each
@@ -353,7 +367,11 @@ export const layer = <const O extends Overrides = {}>(
   source: Source,
   overrides?: O
 ): Layer.Layer<Components, RepositoryError | Scheduler.SchedulerError | ErrorOf<O>, ModelStore | NeedsOf<O>> => {
-  return unwrap(Effect.map(ofFamily(source, "stableDiffusion"), (repository) => shared(repository, overrides ?? {})))
+  return unwrap(
+    Effect.map(ofFamily(source, ["stableDiffusion", "latentConsistency"]), (repository) =>
+      shared(repository, overrides ?? {})
+    )
+  )
 }
 
 /** Components of an SDXL pipeline to take from elsewhere. */
@@ -387,7 +405,7 @@ export const layerXL = <const O extends OverridesXL = {}>(
   overrides?: O
 ): Layer.Layer<ComponentsXL, RepositoryError | Scheduler.SchedulerError | ErrorOf<O>, ModelStore | NeedsOf<O>> =>
   unwrap(
-    Effect.map(ofFamily(source, "stableDiffusionXL"), (repository) => {
+    Effect.map(ofFamily(source, ["stableDiffusionXL"]), (repository) => {
       const { textEncoder2, tokenizer2 }: OverridesXL = overrides ?? {}
       return Layer.mergeAll(
         shared(repository, overrides ?? {}),
@@ -398,20 +416,19 @@ export const layerXL = <const O extends OverridesXL = {}>(
     })
   )
 
-/** the repository, where it is of the family that is asked for */
-const ofFamily = Effect.fnUntraced(function* (source: Source, family: Family) {
+/** the repository, where it is of a family that is asked for */
+const ofFamily = Effect.fnUntraced(function* (source: Source, wanted: ReadonlyArray<Family>) {
   const repository = yield* opened(source)
-  const found = yield* familyOf(repository)
-  if (found === family) return repository
+  if (wanted.includes(yield* familyOf(repository))) return repository
   return yield* new RepositoryError({
     file: indexFile,
     reason: "UnknownClass",
-    detail: `'${repository.className}' has not the components of ${family}`,
-    expected: `one of ${classNames.filter((name) => families.get(name) === family).join(", ")}`
+    detail: `'${repository.className}' has not the components of ${wanted.join(" and ")}`,
+    expected: `one of ${[...families].flatMap(([name, family]) => (wanted.includes(family) ? [name] : [])).join(", ")}`
   })
 })
 
-/** what both families have, each from elsewhere or from the repository */
+/** what all families have, each from elsewhere or from the repository */
 const shared = (repository: Repository, overrides: Overrides) => {
   const { guider, scheduler, textEncoder, tokenizer, unet, vaeDecoder, vaeEncoder } = overrides
   return Layer.mergeAll(

@@ -21,6 +21,8 @@ export const Unet = Schema.Struct({
   out_channels: withDefault(Positive, 4),
   sample_size: Schema.optionalKey(Schema.NullOr(Side)),
   block_out_channels: withDefault(Channels, [320, 640, 1280, 1280]),
+  /** latent-consistency models: the width of the guidance embedding */
+  time_cond_proj_dim: Schema.optionalKey(Schema.NullOr(Positive)),
   addition_embed_type: Schema.optionalKey(Schema.NullOr(Schema.String)),
   cross_attention_dim: withDefault(Schema.Union([Positive, Schema.Array(Positive).check(Schema.isMinLength(1))]), 1280)
 })

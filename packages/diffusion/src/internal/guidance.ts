@@ -1,33 +1,45 @@
 /** The guider of a run: the component, with the caller's scales. */
+import * as Field from "@effect-blocks/core/Field"
 import * as Effect from "effect/Effect"
-import type * as Result from "effect/Result"
+import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Fields from "../Fields.ts"
 import * as Guider from "../Guider.ts"
 
-/** where a step is, and the scales: what blocks that ask the guider read */
-export const guidanceFields = {
-  t: Schema.Finite,
-  i: Schema.Int,
-  guidanceSteps: Fields.guidanceSteps,
+/** what the guidance of a run is settled from */
+export const scaleFields = {
   guidanceScale: Fields.guidanceScale,
-  guidanceRescale: Fields.guidanceRescale
+  guidanceRescale: Fields.guidanceRescale,
+  unetGuidance: Field.default(Fields.unetGuidance, {})
 }
+
+/** where a step is, and the scales: what blocks that ask the guider read */
+export const guidanceFields = { t: Schema.Finite, i: Schema.Int, guidanceSteps: Fields.guidanceSteps, ...scaleFields }
 
 interface Scales {
   readonly guidanceScale?: number
   readonly guidanceRescale?: number
+  readonly unetGuidance?: typeof Fields.unetGuidance.Type
 }
+
+/** for a UNet that guides itself: the prompt's prediction as it is */
+const unguided = Result.getOrThrow(
+  Guider.fromConfig({ _class_name: "ClassifierFreeGuidance", guidance_scale: 1, guidance_rescale: 0 })
+)
 
 /** blocks ask at every step, and a configuration is worth checking once */
 const settled = new WeakMap<Guider.Shape, Map<string, Result.Result<Guider.Shape, Guider.GuiderError>>>()
 const KEPT = 64
 
-/** A scale of 1 or less turns guidance off, as in diffusers' StableDiffusionPipeline. */
+/**
+ * A scale of 1 or less turns guidance off, as in diffusers' StableDiffusionPipeline, and so does a UNet that guides
+ * itself.
+ */
 export const settle = (
   guider: Guider.Shape,
-  { guidanceScale, guidanceRescale }: Scales
+  { guidanceScale, guidanceRescale, unetGuidance }: Scales
 ): Effect.Effect<Guider.Shape, Guider.GuiderError> => {
+  if (unetGuidance?.timestepCond !== undefined) return Effect.succeed(unguided)
   if (guidanceScale === undefined && guidanceRescale === undefined) return Effect.succeed(guider)
   const known = settled.get(guider) ?? new Map<string, Result.Result<Guider.Shape, Guider.GuiderError>>()
   settled.set(guider, known)

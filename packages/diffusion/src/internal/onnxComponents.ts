@@ -122,7 +122,9 @@ const runner = (store: Store, graph: Graph, outputs: ReadonlyArray<string>) => {
   ): Effect.Effect<Model.Results, ComponentError> => {
     const given: Record<string, Tensor.Tensor> = {}
     for (const { name, dtype } of graph.signature.inputs) {
-      const tensor = feeds[name]!
+      const tensor = feeds[name]
+      // the model says what it misses
+      if (tensor === undefined) continue
       given[name] = tensor.dtype === dtype ? tensor : Tensor.cast(tensor, dtype as Tensor.NumericDType)
     }
     return Effect.scoped(Effect.flatMap(store.get(graph.path), (model) => model.run(given, { outputs })))
@@ -176,9 +178,17 @@ export const unet = Effect.fnUntraced(function* (
   const crossAttentionDim =
     typeof config.cross_attention_dim === "number" ? config.cross_attention_dim : config.cross_attention_dim[0]!
   const sizeConditioned = config.addition_embed_type === "text_time"
-  const added: Readonly<Record<string, Wanted>> = sizeConditioned
-    ? { text_embeds: { dtypes: float, dims: ["batch", "width"] }, time_ids: { dtypes: float, dims: ["batch", "ids"] } }
-    : {}
+  const graphWidth = input(graph, "timestep_cond")?.shape[1]
+  const timeCondProjDim = config.time_cond_proj_dim ?? (typeof graphWidth === "number" ? graphWidth : undefined)
+  const added: Readonly<Record<string, Wanted>> = {
+    ...(sizeConditioned
+      ? {
+          text_embeds: { dtypes: float, dims: ["batch", "width"] },
+          time_ids: { dtypes: float, dims: ["batch", "ids"] }
+        }
+      : {}),
+    ...(timeCondProjDim === undefined ? {} : { timestep_cond: { dtypes: float, dims: ["batch", timeCondProjDim] } })
+  }
   yield* check(
     graph,
     {
@@ -206,7 +216,8 @@ export const unet = Effect.fnUntraced(function* (
     sizeMultiple: 2 ** (config.block_out_channels.length - 1),
     crossAttentionDim,
     sizeConditioned,
-    predict: ({ added, encoderHiddenStates, sample, timestep }) => {
+    ...(timeCondProjDim === undefined ? {} : { timeCondProjDim }),
+    predict: ({ added, encoderHiddenStates, sample, timestep, timestepCond }) => {
       const dims = timestepShape(sample.shape[0]!)
       const data = new Float64Array(Tensor.sizeOf(dims)).fill(timestep)
       return Effect.map(
@@ -214,7 +225,8 @@ export const unet = Effect.fnUntraced(function* (
           sample,
           timestep: Tensor.make("float64", dims, data),
           encoder_hidden_states: encoderHiddenStates,
-          ...(added === undefined ? {} : { text_embeds: added.textEmbeds, time_ids: added.timeIds })
+          ...(added === undefined ? {} : { text_embeds: added.textEmbeds, time_ids: added.timeIds }),
+          ...(timestepCond === undefined ? {} : { timestep_cond: timestepCond })
         }),
         (out) => asFloat32(out["out_sample"]!)
       )

@@ -4,6 +4,13 @@ import type { VaeGeometry } from "../Components.ts"
 import * as Fields from "../Fields.ts"
 import type * as Scheduler from "../Scheduler.ts"
 
+/** as diffusers gives it to `set_timesteps`: a schedule of one's own before a number of steps */
+export const chosenSteps = (inputs: {
+  readonly numInferenceSteps: number
+  readonly timesteps?: ReadonlyArray<number>
+}): Scheduler.TimestepRequest =>
+  inputs.timesteps === undefined ? { steps: inputs.numInferenceSteps } : { timesteps: inputs.timesteps }
+
 /** only what was asked for: schedulers refuse options that they do not have */
 export const request = (inputs: {
   readonly numInferenceSteps: number
@@ -11,11 +18,7 @@ export const request = (inputs: {
   readonly timesteps?: ReadonlyArray<number>
   readonly sigmas?: ReadonlyArray<number>
 }): Scheduler.TimestepRequest => ({
-  ...(inputs.timesteps !== undefined
-    ? { timesteps: inputs.timesteps }
-    : inputs.sigmas !== undefined
-      ? { sigmas: inputs.sigmas }
-      : { steps: inputs.numInferenceSteps }),
+  ...(inputs.timesteps === undefined && inputs.sigmas !== undefined ? { sigmas: inputs.sigmas } : chosenSteps(inputs)),
   ...(inputs.eta === 0 ? {} : { eta: inputs.eta })
 })
 

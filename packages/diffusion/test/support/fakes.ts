@@ -105,7 +105,7 @@ export const make = (options: Options = {}) => {
       })
   })
   const textEncoder: TextEncoderShape = { ...encoder("textEncoder"), ...options.overrides?.textEncoder }
-  const predict: UnetShape["predict"] = ({ added, encoderHiddenStates, sample, timestep }) =>
+  const predict: UnetShape["predict"] = ({ added, encoderHiddenStates, sample, timestep, timestepCond }) =>
     Effect.sync(() => {
       calls.push({ model: "unet", shape: sample.shape, timestep })
       const [batch = 0, channels = 0, height = 0, width = 0] = sample.shape
@@ -116,6 +116,7 @@ export const make = (options: Options = {}) => {
         let mood = 0
         for (let i = 0; i < states; i++) mood += encoderHiddenStates.data[item * states + i]!
         if (added !== undefined) mood += added.textEmbeds.data[item]! + added.timeIds.data[item * 6]! / 100
+        if (timestepCond !== undefined) mood += timestepCond.data[(item * timestepCond.data.length) / batch]!
         for (let i = 0; i < plane; i++)
           out[item * plane + i] =
             0.5 * sample.data[item * channels * height * width + i]! + 0.1 * mood + timestep / 10_000

@@ -15,6 +15,7 @@ import { TextEncoder, TextEncoder2, Unet, VaeDecoder } from "../../Components.ts
 import * as Fields from "../../Fields.ts"
 import * as Guider from "../../Guider.ts"
 import { predictionsOf, settle } from "../../internal/guidance.ts"
+import { guidanceEmbedding, narrowest } from "../../internal/guidanceEmbedding.ts"
 import type { Mismatch } from "../../internal/prompts.ts"
 import { missingLayers } from "../../internal/prompts.ts"
 import type { Problem } from "../../internal/refuse.ts"
@@ -45,9 +46,30 @@ const unetFits = (unet: Unet["Service"], vae: VaeDecoder["Service"], xl: boolean
         component,
         actual: `a model that takes ${unet.inChannels} channels`,
         expected: `${channels}, or ${2 * channels + 1} to paint into pictures`
+      },
+    unet.timeCondProjDim !== undefined &&
+      unet.timeCondProjDim < narrowest && {
+        component,
+        actual: `a model that takes a guidance embedding of ${unet.timeCondProjDim} numbers`,
+        expected: `at least ${narrowest}`
       }
   ]
 }
+
+const componentsFit = (
+  textEncoder: TextEncoder["Service"],
+  unet: Unet["Service"],
+  vae: VaeDecoder["Service"],
+  clipSkip: number
+): ReadonlyArray<Mismatch | false> => [
+  missingLayers("textEncoder", textEncoder, clipSkip + 1),
+  textEncoder.width !== unet.crossAttentionDim && {
+    component: "textEncoder",
+    actual: `a model that gives ${textEncoder.width} channels`,
+    expected: `${unet.crossAttentionDim}, which is what the UNet takes`
+  },
+  ...unetFits(unet, vae, false)
+]
 
 /** Checks that the components belong together: what one gives, the next must take. */
 export const checkComponents = Block.make("checkComponents", {
@@ -55,15 +77,23 @@ export const checkComponents = Block.make("checkComponents", {
   inputs: { clipSkip: Fields.clipSkip },
   outputs: {},
   components: { textEncoder: TextEncoder, unet: Unet, vae: VaeDecoder },
+  run: ({ clipSkip }, { textEncoder, unet, vae }) => refuseMismatch(componentsFit(textEncoder, unet, vae, clipSkip))
+})
+
+/** As `checkComponents`, for latent-consistency models: the UNet guides itself. */
+export const checkComponentsLCM = Block.make("checkComponents", {
+  description: "Checks that the components fit each other",
+  inputs: { clipSkip: Fields.clipSkip },
+  outputs: {},
+  components: { textEncoder: TextEncoder, unet: Unet, vae: VaeDecoder },
   run: ({ clipSkip }, { textEncoder, unet, vae }) =>
     refuseMismatch([
-      missingLayers("textEncoder", textEncoder, clipSkip + 1),
-      textEncoder.width !== unet.crossAttentionDim && {
-        component: "textEncoder",
-        actual: `a model that gives ${textEncoder.width} channels`,
-        expected: `${unet.crossAttentionDim}, which is what the UNet takes`
-      },
-      ...unetFits(unet, vae, false)
+      ...componentsFit(textEncoder, unet, vae, clipSkip),
+      unet.timeCondProjDim === undefined && {
+        component: "unet",
+        actual: "a model without guidance embedding",
+        expected: "one of the latent-consistency family (time_cond_proj_dim)"
+      }
     ])
 })
 
@@ -320,9 +350,16 @@ export const inpaintSize = Block.make("inpaintSize", {
   }
 })
 
+/** how strongly the prompt counts for a guider that was given no scale */
+const ownScale = ({ config }: Guider.Shape): number => {
+  const scale = config["guidance_scale"]
+  return typeof scale === "number" ? scale : 7.5
+}
+
 /**
  * Settles the guidance of the run and starts its guider. A guider that cannot work on pictures of this size, or that wants
- * predictions of a model with changed layers, is refused.
+ * predictions of a model with changed layers, is refused. A UNet that guides itself is told the scale, and the guider has
+ * nothing to do.
  */
 export const setGuidance = Block.make("setGuidance", {
   description: "Settles how strongly the prompt counts",
@@ -335,13 +372,18 @@ export const setGuidance = Block.make("setGuidance", {
     height: Schema.Int,
     width: Schema.Int
   },
-  outputs: { guiderState: Fields.guiderState },
-  components: { guider: Guider.Guider, vae: VaeDecoder },
+  outputs: { guiderState: Fields.guiderState, unetGuidance: Fields.unetGuidance },
+  components: { guider: Guider.Guider, unet: Unet, vae: VaeDecoder },
   run: Effect.fnUntraced(function* (
     { batchSize, guidanceSteps, height, timesteps, width, ...scales },
-    { guider, vae }
+    { guider, unet, vae }
   ) {
-    const guidance = yield* settle(guider, scales)
+    const dim = unet.timeCondProjDim
+    const unetGuidance =
+      dim === undefined
+        ? {}
+        : { timestepCond: guidanceEmbedding(scales.guidanceScale ?? ownScale(guider), dim, batchSize) }
+    const guidance = yield* settle(guider, { ...scales, unetGuidance })
     yield* Effect.fromResult(guidance.supports(latentShape(batchSize, { height, width }, vae)))
     const perturbed = predictionsOf(guidance, timesteps, guidanceSteps).find(({ model }) => model === "perturbed")
     if (perturbed !== undefined) {
@@ -351,6 +393,6 @@ export const setGuidance = Block.make("setGuidance", {
         message: `${guidance.className} wants ${perturbed.name} of a model with changed layers, and this pipeline has one model`
       })
     }
-    return { guiderState: Guider.initial }
+    return { guiderState: Guider.initial, unetGuidance }
   })
 })

@@ -48,7 +48,8 @@ export const predictNoise = Block.make("predictNoise", {
     const output = yield* unet.predict({
       sample: Guider.gather(wanted, { cond: modelInput, uncond: modelInput }),
       timestep: t,
-      encoderHiddenStates: Guider.gather(wanted, { cond: promptEmbeds, uncond: negativePromptEmbeds })
+      encoderHiddenStates: Guider.gather(wanted, { cond: promptEmbeds, uncond: negativePromptEmbeds }),
+      ...scales.unetGuidance
     })
     return { predictions: Guider.split(wanted, output) }
   })

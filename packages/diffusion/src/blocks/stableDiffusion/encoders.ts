@@ -13,7 +13,7 @@ import * as Fields from "../../Fields.ts"
 import { Guider } from "../../Guider.ts"
 import { pick } from "../../internal/batch.ts"
 import { applyNormOf } from "../../internal/finalNorm.ts"
-import { needsUncond, settle } from "../../internal/guidance.ts"
+import { needsUncond, scaleFields, settle } from "../../internal/guidance.ts"
 import { samplePosterior } from "../../internal/latents.ts"
 import { checkLayers, encode, list, rowsOf } from "../../internal/prompts.ts"
 import { Tokenizer } from "../../Tokenizer.ts"
@@ -50,8 +50,7 @@ export const encodePrompt = Block.make("encodePrompt", {
     negativePrompt: Fields.negativePrompt,
     clipSkip: Fields.clipSkip,
     numImagesPerPrompt: Fields.numImagesPerPrompt,
-    guidanceScale: Fields.guidanceScale,
-    guidanceRescale: Fields.guidanceRescale,
+    ...scaleFields,
     timesteps: Fields.timesteps,
     guidanceSteps: Fields.guidanceSteps
   },

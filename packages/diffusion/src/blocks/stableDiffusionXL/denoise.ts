@@ -59,7 +59,8 @@ export const predictNoiseXL = Block.make("predictNoise", {
       added: {
         textEmbeds: Guider.gather(wanted, { cond: pooledPromptEmbeds, uncond: negativePooledPromptEmbeds }),
         timeIds: Guider.gather(wanted, { cond: addTimeIds, uncond: negativeAddTimeIds })
-      }
+      },
+      ...scales.unetGuidance
     })
     return { predictions: Guider.split(wanted, output) }
   })

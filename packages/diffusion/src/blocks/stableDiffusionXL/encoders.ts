@@ -12,7 +12,7 @@ import * as Fields from "../../Fields.ts"
 import { ForceZerosForEmptyPrompt } from "../../ForceZerosForEmptyPrompt.ts"
 import { Guider } from "../../Guider.ts"
 import { pick } from "../../internal/batch.ts"
-import { needsUncond, settle } from "../../internal/guidance.ts"
+import { needsUncond, scaleFields, settle } from "../../internal/guidance.ts"
 import type { Encoded } from "../../internal/prompts.ts"
 import { checkLayers, encode, list, rowsOf } from "../../internal/prompts.ts"
 import { Tokenizer, Tokenizer2 } from "../../Tokenizer.ts"
@@ -35,8 +35,7 @@ export const encodePromptXL = Block.make("encodePrompt", {
     negativePrompt2: Fields.negativePrompt2,
     clipSkip: Fields.clipSkip,
     numImagesPerPrompt: Fields.numImagesPerPrompt,
-    guidanceScale: Fields.guidanceScale,
-    guidanceRescale: Fields.guidanceRescale,
+    ...scaleFields,
     timesteps: Fields.timesteps,
     guidanceSteps: Fields.guidanceSteps
   },
