@@ -1,0 +1,136 @@
+/**
+ * Composition semantics: each neutral composition is made of our blocks and run; what has a counterpart is compared. Where
+ * the same thing is said in another way here (a null input is left out, a written input is an output, a group is a record)
+ * it is translated; docs/differences.md lists every such place.
+ */
+import * as Block from "@effect-blocks/core/Block"
+import type { Case, Golden } from "./golden.ts"
+import { outcome, type Outcome, type Topic } from "./topic.ts"
+import { type AnyBlock, build, type Program, untyped, type Values } from "./wiring/build.ts"
+import { compareProperties, compareResolved, isError, type Problems, same } from "./wiring/compare.ts"
+import { childrenOf, type Composition, everyPart, type Param } from "./wiring/composition.ts"
+import { comparePreset } from "./wiring/preset.ts"
+import { type Result, run } from "./wiring/run.ts"
+
+const attempt = <A>(make: () => A): A | { readonly error: string } => {
+  try {
+    return make()
+  } catch (error) {
+    return { error: error instanceof Error ? error.message : String(error) }
+  }
+}
+const failed = (made: unknown): made is { readonly error: string } =>
+  typeof made === "object" && made !== null && "error" in made && typeof made.error === "string"
+
+/** What a missing input is called, where that is what diffusers complains about. */
+const missingName = (recorded: Case): string | undefined =>
+  /Required input '(.+)' is missing/.exec(recorded["error"]?.message ?? "")?.[1]
+
+const compareRun = (place: string, result: Result, recorded: Case): Problems => {
+  if (isError(recorded)) {
+    if (result._tag !== "Failed") return [`${place}: should fail: ${recorded["error"].message}`]
+    const name = missingName(recorded)
+    return name === undefined || result.message.includes(name)
+      ? []
+      : [`${place}: '${name}' is missing, and not named: ${result.message}`]
+  }
+  if (result._tag === "Failed") return [`${place}: ${result.message}`]
+  const want = recorded["result"]
+  if (result._tag === "Output") return same(place, result.value, want)
+  const { groups, values } = result.after
+  const expected = Object.entries(want.values).filter(([, value]) => value !== null)
+  const mapping = Object.entries<ReadonlyArray<string>>(want.kwargs_mapping).map(([group, names]) => [
+    group,
+    [...new Set(names)].filter((name) => want.values[name] !== null)
+  ])
+  return [
+    ...same(place, values, Object.fromEntries(expected)),
+    ...same(`${place}: groups`, groups, Object.fromEntries(mapping))
+  ]
+}
+
+const compareRuns = (
+  block: AnyBlock,
+  program: Program,
+  accepted: ReadonlyArray<Param>,
+  runs: ReadonlyArray<Case>
+): Problems => {
+  let state: Values | undefined
+  return runs.flatMap((recorded, i) => {
+    const before = recorded["continues_previous_state"] === true ? state : undefined
+    const result = run(block, program, {
+      accepted,
+      inputs: recorded["inputs"],
+      output: recorded["output"],
+      state: before
+    })
+    state = result._tag === "State" ? result.after.state : undefined
+    return compareRun(`run ${i + 1}`, result, recorded)
+  })
+}
+
+/** The composition with its choices made for these inputs. */
+const chosen = (block: AnyBlock, given: ReadonlyArray<string>): AnyBlock =>
+  untyped(Block.workflow(Block.workflows(block, { chosen: [...given] }), "chosen"))
+
+const compareExecution = (block: AnyBlock, program: Program, recorded: Case): Problems => {
+  const place = `with ${JSON.stringify(recorded["triggers"])}`
+  const want = recorded["result"]
+  const given = Object.keys(recorded["triggers"]).filter((name) => name in block.inputs)
+  // only sequences and choices can be asked there, here every block can
+  if (isError(want)) return want.error.type === "NotImplementedError" ? [] : [`${place}: should fail`]
+  return compareResolved(place, block, given, chosen(block, given), program, want)
+}
+
+type Workflows = Block.WithWorkflows<{ readonly [name: string]: ReadonlyArray<string> }>
+
+const compareWorkflow = (block: AnyBlock, program: Program, recorded: Case): Problems => {
+  const { blocks: want, inputs, result, workflow } = recorded
+  const place = `workflow '${workflow}'`
+  const named = block as AnyBlock & Workflows
+  const made = attempt(() => untyped(Block.workflow(named, workflow)))
+  if (isError(recorded)) return failed(made) ? [] : [`${place}: should fail: ${recorded["error"].message}`]
+  if (failed(made)) return [`${place}: ${made.error}`]
+  // the record tells names only, and of a group only that there is one
+  const groups = want.inputs.includes(null) ? [...program.groups.keys()] : []
+  const accepted: ReadonlyArray<Param> = [
+    ...want.inputs.filter((name: string | null) => name !== null).map((name: string) => ({ name })),
+    ...groups.map((group) => ({ name: null, kwargs_type: group }))
+  ]
+  return [
+    ...compareResolved(place, block, named.workflows[workflow] ?? [], made, program, want),
+    ...compareRun(place, run(made, program, { accepted, inputs }), isError(result) ? result : { result })
+  ]
+}
+
+/** Everything that a case asks of a composition that can be made. */
+const compareAll = (block: AnyBlock, program: Program, testCase: Case): Problems => {
+  const accepted: ReadonlyArray<Param> = isError(testCase["properties"].inputs) ? [] : testCase["properties"].inputs
+  return [
+    ...compareProperties(block, program, testCase["properties"]),
+    ...testCase["execution_blocks"].flatMap((recorded: Case) => compareExecution(block, program, recorded)),
+    ...compareRuns(block, program, accepted, testCase["runs"]),
+    ...testCase["workflow_runs"].flatMap((recorded: Case) => compareWorkflow(block, program, recorded))
+  ]
+}
+
+const hasNestedLoop = (composition: Composition): boolean =>
+  everyPart(composition).some((part) => part.kind === "loop" && childrenOf(part).some(({ kind }) => kind !== "leaf"))
+
+const runCase = (_golden: Golden, testCase: Case): Outcome => {
+  if (testCase["composition"] === undefined) return outcome([], comparePreset(testCase))
+  const composition: Composition = testCase["composition"]
+  const made = attempt(() => build(composition, testCase["edits"]))
+  if (testCase["build_error"] !== undefined) {
+    if (failed(made)) return outcome([])
+    const problems = [`should not build: ${testCase["build_error"].message}`]
+    return hasNestedLoop(composition)
+      ? { ...outcome([]), differsByDesign: "a loop takes any block, not only leaves" }
+      : outcome([], problems)
+  }
+  if (!failed(made)) return outcome([], compareAll(made.block, made.program, testCase))
+  const unusable = isError(testCase["properties"].inputs) && testCase["runs"].every(isError)
+  return outcome([], unusable ? [] : [made.error])
+}
+
+export const topic: Topic = { name: "wiring", runCase }

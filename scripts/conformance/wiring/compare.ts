@@ -1,0 +1,193 @@
+/** What a composition looks like from outside, against what diffusers says of it. */
+import { isDeepStrictEqual } from "node:util"
+import * as Block from "@effect-blocks/core/Block"
+import { type AnyBlock, isPrivate, type Program, unhooked } from "./build.ts"
+import { hiddenOutputs, leavesOf, type Param, type Value } from "./composition.ts"
+import { defaultOf, triggersOf } from "./run.ts"
+
+export type Problems = ReadonlyArray<string>
+
+const text = (value: unknown): string => JSON.stringify(value) ?? "nothing"
+export const same = (place: string, got: unknown, want: unknown): Problems =>
+  isDeepStrictEqual(got, want) ? [] : [`${place}: ${text(got)} instead of ${text(want)}`]
+
+export const isError = (recorded: unknown): boolean =>
+  typeof recorded === "object" && recorded !== null && "error" in recorded
+
+/** The names that both have, in the order of each; then what only one of them has. */
+const sameNames = (
+  place: string,
+  got: ReadonlyArray<string>,
+  want: ReadonlyArray<string>,
+  explained: (name: string) => boolean
+): Problems => [
+  ...same(
+    `${place}, in order`,
+    got.filter((name) => want.includes(name)),
+    want.filter((name) => got.includes(name))
+  ),
+  ...want.filter((name) => !got.includes(name)).map((name) => `${place}: '${name}' is not there`),
+  ...got.filter((name) => !want.includes(name) && !explained(name)).map((name) => `${place}: '${name}' is too much`)
+]
+
+const named = (params: ReadonlyArray<{ readonly name: string | null }>): ReadonlyArray<string> => [
+  ...new Set(params.map(({ name }) => name).filter((name) => name !== null))
+]
+const visible = (names: ReadonlyArray<string>, { groups }: Program) =>
+  names.filter((name) => !isPrivate(name) && !groups.has(name))
+
+/** An input that only we have is a trigger, or what an earlier block may have left unwritten. */
+const inputNames = (place: string, block: Block.Any, program: Program, want: ReadonlyArray<Param>): Problems => {
+  const triggers = triggersOf(program)
+  const { required } = Block.inputJsonSchema(block)
+  const written = new Set(program.parts.flatMap(leavesOf).flatMap((leaf) => leaf.outputs.map(({ name }) => name)))
+  return [
+    ...sameNames(
+      place,
+      visible(Object.keys(block.inputs), program),
+      named(want),
+      (name) => !required.includes(name) && (triggers.has(name) || written.has(name))
+    ),
+    ...want.flatMap(({ kwargs_type: group, name }) =>
+      name === null && group !== undefined && !(group in block.inputs)
+        ? [`${place}: group '${group}' is not there`]
+        : []
+    )
+  ]
+}
+
+/** An output that only we have is an input that is written back, or one that diffusers hides. */
+const outputNames = (place: string, block: Block.Any, program: Program, want: ReadonlyArray<string>): Problems => {
+  const inputs = new Set(program.parts.flatMap(leavesOf).flatMap((leaf) => named(leaf.inputs)))
+  const hidden = new Set(program.parts.flatMap((part) => [...hiddenOutputs(part)]))
+  const members = new Set([...program.groups.values()].flatMap((names) => [...names]))
+  return sameNames(
+    place,
+    visible(Object.keys(block.outputs), program).filter((name) => want.includes(name) || !inputs.has(name)),
+    want,
+    (name) => hidden.has(name) || members.has(name)
+  )
+}
+
+const branchDefault = (block: Block.Any, branch: string, name: string): ReadonlyArray<Value | undefined> =>
+  unhooked(block).blocks.flatMap((inner) => [
+    ...(block.kind === "conditional" && inner.name === branch ? [defaultOf(inner, name)] : []),
+    ...branchDefault(inner, branch, name)
+  ])
+
+interface Input extends Param {
+  readonly name: string
+  readonly defaults_by_block?: { readonly [branch: string]: Value }
+}
+const inputOf = (block: Block.Any, input: Input, needed: ReadonlyArray<string>): Problems => {
+  const { default: value = null, defaults_by_block: branches, name } = input
+  const place = `input '${name}'`
+  const required = Block.inputJsonSchema(block).required.includes(name)
+  // diffusers asks the first block that declares the input; here it is required as soon as one block cannot do without
+  const later = required && needed.includes(name)
+  const problems = later ? [] : same(`${place} is required`, required, input.required === true && value === null)
+  if (branches === undefined)
+    return [...problems, ...same(`${place} by default`, defaultOf(block, name) ?? null, value)]
+  const differing = Object.entries(branches).flatMap(([branch, own]) =>
+    branchDefault(block, branch, name).some((found) => isDeepStrictEqual(found ?? null, own))
+      ? []
+      : [`${place}: branch '${branch}' has not the default ${text(own)}`]
+  )
+  return [...problems, ...differing]
+}
+
+export interface Properties {
+  readonly inputs: ReadonlyArray<Param>
+  readonly required_inputs_sorted: ReadonlyArray<string>
+  readonly intermediate_outputs: ReadonlyArray<{ readonly name: string }>
+  readonly expected_components: ReadonlyArray<readonly [name: string, type: string, creation: string]>
+  readonly expected_configs: ReadonlyArray<readonly [name: string, value: Value]>
+  readonly available_workflows: ReadonlyArray<string>
+  readonly sub_blocks: ReadonlyArray<readonly [name: string, className: string]>
+}
+
+const keysOf = (block: Block.Any, prefix: string): ReadonlyArray<string> =>
+  Block.components(block).flatMap(({ key }) => (key.key.startsWith(prefix) ? [key.key.slice(prefix.length)] : []))
+const unique = (names: ReadonlyArray<string>): ReadonlyArray<string> => [...new Set(names)]
+
+const workflowsOf = (block: Block.Any): ReadonlyArray<string> =>
+  "workflows" in block && typeof block.workflows === "object" ? Object.keys(block.workflows ?? {}) : []
+
+export const compareProperties = (block: AnyBlock, program: Program, want: Properties): Problems => {
+  const inputs = want.inputs.filter((input): input is Input => input.name !== null)
+  const seen = inputs.filter(({ name }, i) => inputs.findIndex((input) => input.name === name) === i)
+  return [
+    ...inputNames("inputs", block, program, want.inputs),
+    ...seen.flatMap((input) => (input.name in block.inputs ? inputOf(block, input, want.required_inputs_sorted) : [])),
+    ...outputNames("outputs", block, program, named(want.intermediate_outputs)),
+    ...same("components", keysOf(block, "component/"), unique(want.expected_components.map(([name]) => name))),
+    ...same("configs", keysOf(block, "config/"), unique(want.expected_configs.map(([name]) => name))),
+    ...same("workflows", workflowsOf(block), isError(want.available_workflows) ? [] : want.available_workflows),
+    ...same(
+      "blocks",
+      unhooked(block).blocks.map(({ description, name }) => [name, description]),
+      want.sub_blocks
+    )
+  ]
+}
+
+// ------------------------------------------------------------------ what would run
+
+export interface Resolved {
+  readonly leaf?: string
+  readonly blocks?: ReadonlyArray<readonly [path: string, className: string]>
+  readonly inputs?: ReadonlyArray<string | null>
+  readonly outputs?: ReadonlyArray<string>
+}
+
+/** The path of an executed block as diffusers writes it: without the root and the branches; a loop is one block. */
+const stepOf = (root: Block.Any, path: string): readonly [path: string, className: string] => {
+  const segments: Array<string> = []
+  let at = unhooked(root)
+  let rest = path.slice(root.name.length + 1)
+  while (rest !== "" && at.kind !== "loop") {
+    const inner = at.blocks.find(({ name }) => rest === name || rest.startsWith(`${name}.`))
+    if (inner === undefined) break
+    if (at.kind !== "conditional") segments.push(inner.name)
+    rest = rest.slice(inner.name.length + 1)
+    at = unhooked(inner)
+  }
+  return [segments.join("."), at.description]
+}
+
+const stepsOf = (block: Block.Any, given: ReadonlyArray<string>) => {
+  const executed = Block.executionBlocks(block, given as ReadonlyArray<never>)
+  const steps = executed.map(({ path }) => stepOf(block, path))
+  return steps.filter(([path], i) => i === 0 || path !== steps[i - 1]![0])
+}
+
+/** `resolved` is the composition with its choices made. */
+export const compareResolved = (
+  place: string,
+  block: Block.Any,
+  given: ReadonlyArray<string>,
+  resolved: Block.Any,
+  program: Program,
+  want: Resolved | null
+): Problems => {
+  const steps = stepsOf(block, given)
+  if (want === null) return same(place, steps, [])
+  if (want.leaf !== undefined) {
+    const classes = steps.map(([, className]) => className)
+    return same(place, classes, want.leaf === "SequentialPipelineBlocks" ? [] : [want.leaf])
+  }
+  // a branch that is a loop by itself is shown by what is in it
+  const root = steps.length === 1 && steps[0]![0] === "" ? insideOf(block, given) : steps
+  return [
+    ...same(place, root, want.blocks),
+    ...inputNames(
+      `${place}: inputs`,
+      resolved,
+      program,
+      (want.inputs ?? []).map((name) => ({ name }))
+    ),
+    ...outputNames(`${place}: outputs`, resolved, program, want.outputs ?? [])
+  ]
+}
+const insideOf = (block: Block.Any, given: ReadonlyArray<string>) =>
+  Block.executionBlocks(block, given as ReadonlyArray<never>).map(({ block: leaf }) => [leaf.name, leaf.description])

@@ -1,0 +1,154 @@
+/** Compositions as the golden data writes them, and what follows from them by diffusers' rules. */
+
+export type Value = null | boolean | number | string | ReadonlyArray<Value> | { readonly [key: string]: Value }
+export type Expression = Value
+
+export interface Param {
+  readonly name: string | null
+  readonly default?: Value
+  readonly required?: boolean
+  readonly kwargs_type?: string
+}
+export interface Output {
+  readonly name: string
+  readonly kwargs_type?: string
+}
+export interface Leaf {
+  readonly kind: "leaf"
+  readonly class: string
+  readonly inputs: ReadonlyArray<Param>
+  readonly outputs: ReadonlyArray<Output>
+  readonly ops: ReadonlyArray<readonly [target: string, expression: Expression]>
+  readonly components?: ReadonlyArray<{ readonly name: string; readonly type: string; readonly config?: Values }>
+  readonly configs?: ReadonlyArray<{ readonly name: string; readonly default: Value }>
+}
+type Values = { readonly [name: string]: Value }
+interface Composite {
+  readonly class: string
+  readonly blocks: ReadonlyArray<readonly [name: string, block: Composition]>
+}
+export interface Sequential extends Composite {
+  readonly kind: "sequential"
+  readonly workflows?: { readonly [name: string]: Values }
+}
+export interface Auto extends Composite {
+  readonly kind: "auto"
+  readonly triggers: ReadonlyArray<string | null>
+}
+export interface Rule {
+  readonly present?: ReadonlyArray<string>
+  readonly absent?: ReadonlyArray<string>
+}
+export interface Conditional extends Composite {
+  readonly kind: "conditional"
+  readonly triggers: ReadonlyArray<string>
+  readonly default: string | null
+  readonly rules: ReadonlyArray<readonly [Rule, string]>
+}
+export interface Loop extends Composite {
+  readonly kind: "loop"
+  readonly iterate: {
+    readonly count?: string
+    readonly down_from?: string
+    readonly over?: string
+    readonly until?: readonly [name: string, limit: number]
+  }
+  readonly loop_inputs?: ReadonlyArray<Param>
+  readonly loop_outputs?: ReadonlyArray<Output>
+}
+export interface FromDict extends Composite {
+  readonly kind: "from_dict"
+  readonly base: "sequential" | Loop
+  readonly as: "instance" | "class"
+}
+export type Composition = Leaf | Sequential | Auto | Conditional | Loop | FromDict
+
+export type Edit =
+  | readonly ["insert", name: string, block: Composition, index: number]
+  | readonly ["pop", name: string]
+  | readonly ["set", name: string, block: Composition]
+
+/** The composition that a dictionary of blocks stands for. */
+export const resolved = (composition: FromDict): Sequential | Loop =>
+  composition.base === "sequential"
+    ? { kind: "sequential", class: composition.class, blocks: composition.blocks }
+    : { ...composition.base, blocks: composition.blocks }
+
+export const childrenOf = (composition: Composition): ReadonlyArray<Composition> =>
+  composition.kind === "leaf" ? [] : composition.blocks.map(([, block]) => block)
+
+export const leavesOf = (composition: Composition): ReadonlyArray<Leaf> =>
+  composition.kind === "leaf" ? [composition] : childrenOf(composition).flatMap(leavesOf)
+
+export const everyPart = (composition: Composition): ReadonlyArray<Composition> => [
+  composition,
+  ...childrenOf(composition).flatMap(everyPart)
+]
+
+/** The names that a loop has in its block state from the start, each with the first default and whether anybody needs it. */
+export const loopParams = (loop: Loop): ReadonlyMap<string, Param> => {
+  const params = new Map<string, Param>()
+  const written = new Set<string>()
+  const add = (param: Param) => {
+    if (param.name === null || written.has(param.name)) return
+    const known = params.get(param.name)
+    const needed = known?.required === true || param.required === true
+    params.set(param.name, { name: param.name, default: known?.default ?? param.default ?? null, required: needed })
+  }
+  for (const param of loop.loop_inputs ?? []) add(param)
+  for (const leaf of childrenOf(loop).flatMap(leavesOf)) {
+    for (const param of leaf.inputs) add(param)
+    for (const { name } of leaf.outputs) written.add(name)
+  }
+  return params
+}
+
+const outputNames = (composition: Composition): ReadonlySet<string> => {
+  const own = composition.kind === "loop" ? (composition.loop_outputs ?? []) : []
+  return new Set([...own, ...leavesOf(composition).flatMap((leaf) => leaf.outputs)].map(({ name }) => name))
+}
+
+const isSkippable = (composition: Composition): boolean =>
+  (composition.kind === "auto" && !composition.triggers.includes(null)) ||
+  (composition.kind === "conditional" && composition.default === null)
+
+/** What a block surely writes: the same in every branch, and not in a loop, which may run zero times. */
+const surely = (composition: Composition): ReadonlySet<string> => {
+  switch (composition.kind) {
+    case "leaf":
+      return outputNames(composition)
+    case "from_dict":
+      return surely(resolved(composition))
+    case "sequential":
+      return new Set(childrenOf(composition).flatMap((block) => [...surely(block)]))
+    case "loop":
+      return new Set()
+    case "auto":
+    case "conditional": {
+      const branches = childrenOf(composition).map(surely)
+      return isSkippable(composition) || branches.length === 0
+        ? new Set()
+        : new Set([...branches[0]!].filter((name) => branches.every((branch) => branch.has(name))))
+    }
+  }
+}
+
+/** What diffusers takes for written after a block although it may not be. */
+export const unsurely = (composition: Composition): ReadonlyArray<string> => {
+  if (isSkippable(composition)) return []
+  const sure = surely(composition)
+  return [...outputNames(composition)].filter((name) => !sure.has(name))
+}
+
+/**
+ * The outputs that diffusers does not list: those of a block of a sequence whose own name is one of its input names.
+ */
+export const hiddenOutputs = (composition: Composition): ReadonlySet<string> =>
+  new Set(
+    everyPart(composition).flatMap((part) => {
+      if (part.kind !== "sequential" && part.kind !== "from_dict") return []
+      return part.blocks.flatMap(([name, block]) =>
+        leavesOf(block).some((leaf) => leaf.inputs.some((input) => input.name === name)) ? [...outputNames(block)] : []
+      )
+    })
+  )

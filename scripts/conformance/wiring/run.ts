@@ -1,0 +1,118 @@
+/** Runs a composition as a pipeline of diffusers runs: what enters its state, and what its state is afterwards. */
+import * as Block from "@effect-blocks/core/Block"
+import * as Errors from "@effect-blocks/core/Errors"
+import * as Pipeline from "@effect-blocks/core/Pipeline"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import { type AnyBlock, isPrivate, type Program, unhooked, type Values } from "./build.ts"
+import type { Param, Value } from "./composition.ts"
+
+const defaultIn = (block: Block.Any, name: string): Value | undefined =>
+  Block.inputJsonSchema(block).properties[name]?.["default"] as Value | undefined
+
+/** The default that a composition has for an input: of its first reader; none where branches disagree. */
+export const defaultOf = (self: Block.Any, name: string): Value | undefined => {
+  const block = unhooked(self)
+  if (!(name in block.inputs)) return undefined
+  const readers = block.blocks.filter((inner) => name in inner.inputs)
+  if (block.kind === "sequential" && readers.length > 0) return defaultOf(readers[0]!, name)
+  if (block.kind !== "conditional") return defaultIn(block, name)
+  const [first, ...others] = readers.map((branch) => defaultOf(branch, name))
+  return others.every((other) => JSON.stringify(other) === JSON.stringify(first)) ? first : undefined
+}
+
+const readersOf = (block: Block.Any, name: string): number => {
+  if (!(name in block.inputs)) return 0
+  return block.blocks.length === 0 ? 1 : block.blocks.reduce((sum, inner) => sum + readersOf(inner, name), 0)
+}
+
+/** The defaults that must be there before the first block: one reader's own default would do where there is only one. */
+const early = (block: Block.Any, triggers: ReadonlySet<string>): Values =>
+  Object.fromEntries(
+    Object.keys(block.inputs).flatMap((name) => {
+      const value = readersOf(block, name) > 1 || triggers.has(name) ? defaultOf(block, name) : undefined
+      return value === undefined ? [] : [[name, value]]
+    })
+  )
+
+const withoutNull = (value: Value): Value =>
+  typeof value === "object" && value !== null && !Array.isArray(value)
+    ? Object.fromEntries(Object.entries(value).filter(([, member]) => member !== null))
+    : value
+
+/** What a caller's names come to: those that diffusers would ignore are not passed, and null is left out. */
+const given = (inputs: Values, accepted: ReadonlyArray<Param>, groups: Program["groups"]): Values => {
+  const names = new Set(accepted.flatMap(({ kwargs_type: group, name }) => [name ?? group ?? ""]))
+  const kept = Object.entries(inputs).filter(([name, value]) => names.has(name) && value !== null)
+  return Object.fromEntries(kept.map(([name, value]) => [name, groups.has(name) ? withoutNull(value) : value]))
+}
+
+export interface Run {
+  readonly inputs: Values
+  readonly output?: string | ReadonlyArray<string> | null
+  /** the state that a run before this one left */
+  readonly state?: Values | undefined
+  /** the inputs that the pipeline has in diffusers */
+  readonly accepted: ReadonlyArray<Param>
+}
+export interface State {
+  /** everything in the state, groups as records, without what only the interpreter knows */
+  readonly state: Values
+  /** as diffusers holds it: the members of groups beside the other variables */
+  readonly values: Values
+  readonly groups: { readonly [group: string]: ReadonlyArray<string> }
+}
+export type Result =
+  | { readonly _tag: "State"; readonly after: State }
+  | { readonly _tag: "Output"; readonly value: Value }
+  | { readonly _tag: "Failed"; readonly message: string }
+
+const stateOf = (block: AnyBlock, program: Program, accepted: ReadonlyArray<Param>, all: Values): State => {
+  const state = Object.fromEntries(Object.entries(all).filter(([name]) => !isPrivate(name)))
+  const values: Record<string, Value> = {}
+  for (const { name } of accepted) {
+    const value = name === null ? undefined : defaultOf(block, name)
+    if (name !== null && value !== undefined) values[name] = value
+  }
+  const groups: Record<string, ReadonlyArray<string>> = {}
+  for (const [name, value] of Object.entries(state)) {
+    if (!program.groups.has(name)) values[name] = value
+    else {
+      groups[name] = Object.keys(value as Values)
+      Object.assign(values, value)
+    }
+  }
+  return { state, values, groups }
+}
+
+export const triggersOf = (program: Program): ReadonlySet<string> =>
+  new Set(
+    program.parts
+      .flatMap((part) => (part.kind === "auto" || part.kind === "conditional" ? part.triggers : []))
+      .filter((name) => name !== null)
+  )
+
+export const run = (block: AnyBlock, program: Program, { accepted, inputs, output, state }: Run): Result => {
+  const fresh = state === undefined ? early(block, triggersOf(program)) : {}
+  const before = { ...fresh, ...state, ...given(inputs, accepted, program.groups) }
+  const services = [...program.components.values()].reduce(
+    (context, [key, instance]) => Context.add(context, key, instance),
+    Context.empty() as Context.Context<never>
+  )
+  const wanted = typeof output === "string" ? [output] : (output ?? [])
+  const selects = wanted.length > 0 && wanted.every((name) => name in block.outputs)
+  const options = selects && output !== null && output !== undefined ? { state: before, output } : { state: before }
+  const exit = Effect.runSyncExit(
+    Effect.provideContext(
+      Effect.suspend(() => Pipeline.run(block, {}, options)),
+      services
+    )
+  )
+  if (Exit.isFailure(exit)) return { _tag: "Failed", message: Errors.pretty(exit.cause) }
+  if (selects) return { _tag: "Output", value: exit.value as Value }
+  const after = stateOf(block, program, accepted, exit.value as Values)
+  if (wanted.length === 0) return { _tag: "State", after }
+  const picked = Object.fromEntries(wanted.map((name) => [name, after.values[name] ?? null]))
+  return { _tag: "Output", value: typeof output === "string" ? (picked[output] ?? null) : picked }
+}
