@@ -99,6 +99,12 @@ export const image = Schema.Union([Image.Image, Pixels]).pipe(Field.describe("Th
 export const maskImage = Image.Image.pipe(
   Field.describe("Where to draw (white) and what to keep (black); as large as the picture")
 )
+/** inpainting: work on the surroundings of the mask alone, at full size, and put the result back into the picture */
+export const paddingMaskCrop = Schema.optionalKey(Schema.Int.check(between(0, 8192))).pipe(
+  Field.describe(
+    "Draw only the surroundings of the mask, with as many pixels around it, and put them back into the picture; the whole picture if left out"
+  )
+)
 /** noise to start from instead of drawn noise: `[batch, channels, height / scale, width / scale]`, standard normal */
 export const initialLatents = Schema.optionalKey(Latents).pipe(
   Field.describe("Standard normal noise to start from, instead of drawing it from the seed")
@@ -195,6 +201,14 @@ export const original = Schema.Struct({ noise: Latents, imageLatents: Schema.opt
 export const masking = Schema.Struct({ mask: Latents, maskedImageLatents: Schema.optionalKey(Latents) }).pipe(
   Field.describe("The mask at the latents' size, and the latents of the picture without what it covers")
 )
+/** the picture that the result is put into: what it was, where to draw, and left, top, right and bottom of the part */
+export const overlay = Schema.NullOr(
+  Schema.Struct({
+    original: Image.Image,
+    mask: Image.Image,
+    box: Schema.Tuple([Schema.Int, Schema.Int, Schema.Int, Schema.Int])
+  })
+).pipe(Field.describe("The picture that the result is put into, where only a part of it is drawn"))
 /** what the guider remembers */
 export const guiderState = Guider.GuiderState.pipe(Field.describe("What the guider remembers"))
 /** what a UNet that guides itself is told: `[batch, timeCondProjDim]`; nothing for others */

@@ -16,9 +16,15 @@ import {
   setGuidance,
   textSize
 } from "../blocks/stableDiffusion/checks.ts"
-import { decodeLatents, postprocess } from "../blocks/stableDiffusion/decoders.ts"
+import { applyOverlay, decodeLatents, postprocess } from "../blocks/stableDiffusion/decoders.ts"
 import { denoise, denoiseInpaint } from "../blocks/stableDiffusion/denoise.ts"
-import { encodeImage, encodePrompt, preprocessImage, preprocessMask } from "../blocks/stableDiffusion/encoders.ts"
+import {
+  cropToMask,
+  encodeImage,
+  encodePrompt,
+  preprocessImage,
+  preprocessMask
+} from "../blocks/stableDiffusion/encoders.ts"
 
 /**
  * Text to image. A block of one's own goes in with `Block.insertBefore` and its kind; one inside the loop with a loop of
@@ -105,6 +111,7 @@ export const inpainting = Block.sequential(
     inpaintSize,
     setInpaintTimesteps,
     setGuidance,
+    cropToMask,
     preprocessImage,
     preprocessMask,
     prepareInpaintLatents,
@@ -112,7 +119,8 @@ export const inpainting = Block.sequential(
     encodePrompt,
     denoiseInpaint,
     decodeLatents,
-    postprocess
+    postprocess,
+    applyOverlay
   ],
   { description: "Draws into a picture, where a mask is white" }
 )

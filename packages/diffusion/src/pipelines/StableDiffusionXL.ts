@@ -14,8 +14,8 @@ import {
   setGuidance,
   textSize
 } from "../blocks/stableDiffusion/checks.ts"
-import { decodeLatents, postprocess } from "../blocks/stableDiffusion/decoders.ts"
-import { encodeImageXL, preprocessImage, preprocessMask } from "../blocks/stableDiffusion/encoders.ts"
+import { applyOverlay, decodeLatents, postprocess } from "../blocks/stableDiffusion/decoders.ts"
+import { cropToMask, encodeImageXL, preprocessImage, preprocessMask } from "../blocks/stableDiffusion/encoders.ts"
 import {
   conditionImageSize,
   conditionTextSize,
@@ -132,6 +132,7 @@ export const inpainting = Block.sequential(
     inpaintSize,
     setImageTimestepsXL,
     setGuidance,
+    cropToMask,
     preprocessImage,
     preprocessMask,
     encodeImageXL,
@@ -141,7 +142,8 @@ export const inpainting = Block.sequential(
     conditionImageSize,
     denoiseInpaintXL,
     decodeLatents,
-    postprocess
+    postprocess,
+    applyOverlay
   ],
   { description: "Draws into a picture, where a mask is white" }
 )

@@ -193,6 +193,12 @@ const sizeComponents = { unet: Unet, vae: VaeDecoder }
 /** what encoder and UNet halve a side by, all in all */
 const multipleOf = ({ unet, vae }: Models): number => vae.scaleFactor * unet.sizeMultiple
 
+/** what the model was trained on */
+const ownSides = ({ unet, vae }: Models): Sides => {
+  const side = unet.sampleSize * vae.scaleFactor
+  return { height: side, width: side }
+}
+
 /** a UNet that was trained to inpaint can do nothing else */
 const checkPlain = ({ unet, vae }: Models, needs: string): Effect.Effect<void, ComponentMismatch> =>
   unet.inChannels === vae.latentChannels
@@ -264,8 +270,7 @@ export const textSize = Block.make("textSize", {
   components: sizeComponents,
   run: Effect.fnUntraced(function* (inputs, models) {
     yield* checkPlain(models, "a picture and a mask")
-    const own = models.unet.sampleSize * models.vae.scaleFactor
-    const [sides, problems] = sidesFor(inputs, { height: own, width: own }, models)
+    const [sides, problems] = sidesFor(inputs, ownSides(models), models)
     yield* refuseAny("textSize", problems)
     return sides
   })
@@ -286,7 +291,8 @@ const checkImage = (
   image: Picture,
   inputs: SizeInputs,
   models: Models,
-  more: ReadonlyArray<Problem | false> = []
+  more: ReadonlyArray<Problem | false> = [],
+  crop = false
 ): Effect.Effect<Sides, InputError> => {
   const { channels, count, ...own } = measure(image)
   const multiple = multipleOf(models)
@@ -294,8 +300,9 @@ const checkImage = (
   const field = "image"
   const actual = String(image)
   const down = (side: number) => side - (side % multiple)
-  const [sides, problems] = sidesFor(inputs, { height: down(own.height), width: down(own.width) }, models)
-  const small = own.height < multiple || own.width < multiple
+  const whole = { height: down(own.height), width: down(own.width) }
+  const [sides, problems] = sidesFor(inputs, crop ? ownSides(models) : whole, models)
+  const small = !crop && (own.height < multiple || own.width < multiple)
   const checked = refuseAny(block, [
     (levels ? ![1, 3, 4].includes(channels) : channels !== 3) && {
       field,
@@ -307,6 +314,7 @@ const checkImage = (
       actual,
       expected: `one picture, or a number of them that divides the ${inputs.batchSize} of this run`
     },
+    crop && !levels && { field, actual, expected: "an 8-bit picture, for paddingMaskCrop to put the result into" },
     small && { field, actual, expected: `at least ${multiple} pixels each way` },
     ...more,
     ...(small ? [] : problems)
@@ -326,16 +334,24 @@ export const imageSize = Block.make("imageSize", {
   })
 })
 
-/** As `imageSize`, with a mask that must be as large as the picture. */
+/**
+ * As `imageSize`, with a mask that must be as large as the picture. With `paddingMaskCrop` the size is that at which the
+ * part of the picture is drawn, the model's own if left out; the result is as large as the picture.
+ */
 export const inpaintSize = Block.make("inpaintSize", {
   description: "Checks the picture and its mask and settles the size: as asked for, else the picture's own",
-  inputs: { ...sizeInputs, image: Fields.image, maskImage: Fields.maskImage },
+  inputs: {
+    ...sizeInputs,
+    image: Fields.image,
+    maskImage: Fields.maskImage,
+    paddingMaskCrop: Fields.paddingMaskCrop
+  },
   outputs: sizeOutputs,
   components: sizeComponents,
-  run: ({ image, maskImage, ...inputs }, models) => {
+  run: ({ image, maskImage, paddingMaskCrop, ...inputs }, models) => {
     const own = measure(image)
     const mask = measure(maskImage)
-    return checkImage("inpaintSize", image, inputs, models, [
+    const problems = [
       (mask.height !== own.height || mask.width !== own.width) && {
         field: "maskImage",
         actual: `${mask.width}x${mask.height} pixels`,
@@ -346,7 +362,8 @@ export const inpaintSize = Block.make("inpaintSize", {
         actual: String(maskImage),
         expected: "1, 3 or 4 channels"
       }
-    ])
+    ]
+    return checkImage("inpaintSize", image, inputs, models, problems, paddingMaskCrop !== undefined)
   }
 })
 

@@ -68,3 +68,37 @@ export const postprocess = Block.make("postprocess", {
       images: [first!, ...rest] as const
     }))
 })
+
+/**
+ * Puts the drawn part back into the picture, where the mask is white; pictures of runs that drew the whole stay as they
+ * are. diffusers' `apply_overlay`.
+ *
+ * ```ts
+ * import { applyOverlay } from "@effect-blocks/diffusion/blocks/stableDiffusion/decoders"
+ * import * as Tensor from "@effect-blocks/ops/Tensor"
+ * import * as Effect from "effect/Effect"
+ * import assert from "node:assert"
+ *
+ * const grey = (width: number, levels: ReadonlyArray<number>) =>
+ *   Tensor.make("uint8", [1, width, levels.length / width], Uint8Array.from(levels))
+ * const overlay = {
+ *   original: grey(3, [1, 1, 1, 2, 2, 2, 3, 3, 3]),
+ *   mask: grey(3, [0, 0, 255]),
+ *   box: [1, 0, 3, 1] as const
+ * }
+ * const run = applyOverlay.run({ images: [grey(2, [8, 8, 8, 9, 9, 9])], overlay })
+ * assert.deepEqual([...Effect.runSync(run).images[0].data], [1, 1, 1, 2, 2, 2, 9, 9, 9])
+ * ```
+ */
+export const applyOverlay = Block.make("applyOverlay", {
+  description: "Puts the drawn part back into the picture, if only a part was drawn",
+  inputs: { images: Fields.images, overlay: Fields.overlay },
+  outputs: { images: Fields.images },
+  run: ({ images, overlay }) =>
+    overlay === null
+      ? Effect.succeed({ images })
+      : Effect.map(
+          Effect.forEach(images, (image) => Effect.fromResult(ImageProcessor.applyOverlay({ ...overlay, image }))),
+          (images) => ({ images })
+        )
+})

@@ -4,9 +4,11 @@
  * @module
  */
 import * as Block from "@effect-blocks/core/Block"
+import * as Image from "@effect-blocks/ops/Image"
 import * as ImageProcessor from "@effect-blocks/ops/ImageProcessor"
 import type * as Tensor from "@effect-blocks/ops/Tensor"
 import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { TextEncoder, VaeEncoder } from "../../Components.ts"
 import * as Fields from "../../Fields.ts"
@@ -16,6 +18,7 @@ import { applyNormOf } from "../../internal/finalNorm.ts"
 import { needsUncond, scaleFields, settle } from "../../internal/guidance.ts"
 import { samplePosterior } from "../../internal/latents.ts"
 import { checkLayers, encode, list, rowsOf } from "../../internal/prompts.ts"
+import { refuse } from "../../internal/refuse.ts"
 import { Tokenizer } from "../../Tokenizer.ts"
 
 /**
@@ -156,4 +159,57 @@ export const preprocessMask = Block.make("preprocessMask", {
       Effect.fromResult(ImageProcessor.preprocessMask(maskImage, { height, width, factor: 1 })),
       (maskPixels) => ({ maskPixels })
     )
+})
+
+/**
+ * With `paddingMaskCrop`: picture and mask become the surroundings of what the mask marks, grown towards the shape of this
+ * run and enlarged to its size, so that small things are drawn with all that the model can do. Without it, nothing
+ * changes. diffusers' `get_crop_region` and its resize mode `fill`.
+ *
+ * ```ts
+ * import { cropToMask } from "@effect-blocks/diffusion/blocks/stableDiffusion/encoders"
+ * import * as Tensor from "@effect-blocks/ops/Tensor"
+ * import * as Effect from "effect/Effect"
+ * import assert from "node:assert"
+ *
+ * const image = Tensor.zeros("uint8", [100, 100, 3])
+ * const maskImage = Tensor.make("uint8", [100, 100, 1], new Uint8Array(10_000).fill(255, 5050, 5051))
+ * const run = cropToMask.run({ image, maskImage, paddingMaskCrop: 10, height: 64, width: 64 })
+ * const out = Effect.runSync(run)
+ * assert.deepEqual(out.overlay?.box, [40, 40, 61, 61])
+ * assert.deepEqual(out.image.shape, [64, 64, 3])
+ * ```
+ */
+export const cropToMask = Block.make("cropToMask", {
+  description: "Cuts out the surroundings of the mask, if that is asked for",
+  inputs: {
+    image: Fields.image,
+    maskImage: Fields.maskImage,
+    paddingMaskCrop: Fields.paddingMaskCrop,
+    height: Schema.Int,
+    width: Schema.Int
+  },
+  outputs: { image: Fields.image, maskImage: Fields.maskImage, overlay: Fields.overlay },
+  run: Effect.fnUntraced(function* ({ height, image, maskImage, paddingMaskCrop: padding, width }) {
+    if (padding === undefined) return { image, maskImage, overlay: null }
+    if (image.dtype !== "uint8") {
+      const expected = "an 8-bit picture, for paddingMaskCrop to put the result into"
+      return yield* refuse("cropToMask", [{ field: "image", actual: String(image), expected }])
+    }
+    const region = ImageProcessor.cropRegion(maskImage, { height, width, padding })
+    if (Result.isFailure(region)) {
+      const expected = "one that marks a part, for paddingMaskCrop to cut out"
+      return yield* refuse("cropToMask", [{ field: "maskImage", actual: `no use: ${region.failure.detail}`, expected }])
+    }
+    const box = region.success
+    const cut = (picture: Tensor.Tensor<"uint8">) =>
+      Effect.fromResult(
+        Result.flatMap(Image.crop(picture, box), ImageProcessor.resize({ height, width, mode: "fill" }))
+      )
+    return {
+      image: yield* cut(image),
+      maskImage: yield* cut(maskImage),
+      overlay: { original: image, mask: maskImage, box }
+    }
+  })
 })
