@@ -178,13 +178,17 @@ const withoutOverridden = (options: Options, overrides: Repository.OverridesXL):
  */
 export const layer = <const O extends Repository.Overrides = {}>(options: Options, overrides?: O) =>
   Layer.unwrap(
-    Effect.map(download(withoutOverridden(options, overrides ?? {})), (folder) => Repository.layer(folder, overrides))
+    Effect.map(download(withoutOverridden(options, overrides ?? {})), (folder) =>
+      Repository.layer(folder, overrides, options.variants)
+    )
   )
 
 /** All components of an SDXL repository of a hub, as `Repository.layerXL` gives them for a folder. */
 export const layerXL = <const O extends Repository.OverridesXL = {}>(options: Options, overrides?: O) =>
   Layer.unwrap(
-    Effect.map(download(withoutOverridden(options, overrides ?? {})), (folder) => Repository.layerXL(folder, overrides))
+    Effect.map(download(withoutOverridden(options, overrides ?? {})), (folder) =>
+      Repository.layerXL(folder, overrides, options.variants)
+    )
   )
 
 /** The pipeline of a repository of a hub, picked by its class, as `Repository.pipeline` does for a folder. */

@@ -16,6 +16,7 @@ import { ForceZerosForEmptyPrompt } from "./ForceZerosForEmptyPrompt.ts"
 import * as Guider from "./Guider.ts"
 import * as configs from "./internal/configs.ts"
 import * as files from "./internal/files.ts"
+import { variantFiles } from "./internal/hub/listing.ts"
 import { unwrap } from "./internal/layers.ts"
 import * as onnx from "./internal/onnxComponents.ts"
 import * as LatentConsistency from "./pipelines/LatentConsistency.ts"
@@ -124,6 +125,9 @@ export const open = Effect.fnUntraced(function* (folder: string): Effect.fn.Retu
 })
 
 type Source = string | Repository
+/** a single component needs no index */
+const located = (source: Source): Effect.Effect<string, RepositoryError> =>
+  typeof source === "string" ? files.openFolder(source) : Effect.succeed(source.path)
 const opened = (source: Source): Effect.Effect<Repository, RepositoryError> =>
   typeof source === "string" ? open(source) : Effect.succeed(source)
 
@@ -175,10 +179,35 @@ export const pipeline = Effect.fnUntraced(function* (source: Source): Effect.fn.
 
 // ------------------------------------------------------------------ one component each
 
+/** Where a component lies in its repository, where it is not where diffusers and optimum put it. */
+export interface Place {
+  /** relative to the repository; `""` is the repository itself */
+  readonly folder?: string | undefined
+  /** `fp16` takes `model.fp16.onnx` or `model_fp16.onnx` in place of `model.onnx` */
+  readonly variant?: string | undefined
+}
+
+const join = (folder: string, file: string): string => (folder === "" ? file : `${folder}/${file}`)
+
 const unetConfig = "unet/config.json"
 const schedulerConfig = "scheduler/scheduler_config.json"
 /** optimum writes a configuration beside each half; plain exports have one for both */
-const vaeConfigs = (half: "vae_encoder" | "vae_decoder") => [`${half}/config.json`, "vae/config.json"] as const
+const vaeConfigs = (half: string) => [join(half, "config.json"), "vae/config.json"] as const
+
+/** the graph of a component: where a variant is wanted, the first of its names that is there */
+const graphFile = Effect.fnUntraced(function* (path: string, folder: string, variant: string | undefined) {
+  if (variant === undefined) return join(folder, "model.onnx")
+  const names = variantFiles(variant).map((name) => join(folder, name))
+  for (const name of names) {
+    if ((yield* files.optional(files.resolve(path, name))) !== undefined) return name
+  }
+  return yield* new RepositoryError({
+    file: names[0]!,
+    reason: "Missing",
+    detail: "no such file",
+    expected: names.join(" or ")
+  })
+})
 
 /**
  * The tokenizer of a repository, from `tokenizer.json` or from `vocab.json` and `merges.txt`.
@@ -195,21 +224,27 @@ const vaeConfigs = (half: "vae_encoder" | "vae_decoder") => [`${half}/config.jso
  * assert.deepEqual(await Effect.runPromise(Effect.provide(shape, layer)), [1, 32])
  * ```
  */
-export const layerTokenizer = (source: Source): Layer.Layer<Tokenizer.Tokenizer, RepositoryError> =>
+export const layerTokenizer = (
+  source: Source,
+  { folder = "tokenizer" }: Place = {}
+): Layer.Layer<Tokenizer.Tokenizer, RepositoryError> =>
   Layer.effect(
     Tokenizer.Tokenizer,
-    Effect.flatMap(opened(source), ({ path }) => tokenizer(path, "tokenizer"))
+    Effect.flatMap(located(source), (path) => tokenizer(path, folder))
   )
 
 /** The second tokenizer of an SDXL repository, from `tokenizer_2/`. */
-export const layerTokenizer2 = (source: Source): Layer.Layer<Tokenizer.Tokenizer2, RepositoryError> =>
+export const layerTokenizer2 = (
+  source: Source,
+  { folder = "tokenizer_2" }: Place = {}
+): Layer.Layer<Tokenizer.Tokenizer2, RepositoryError> =>
   Layer.effect(
     Tokenizer.Tokenizer2,
-    Effect.flatMap(opened(source), ({ path }) => tokenizer(path, "tokenizer_2"))
+    Effect.flatMap(located(source), (path) => tokenizer(path, folder))
   )
 
 const tokenizer = Effect.fnUntraced(function* (path: string, folder: string) {
-  const json = (name: string) => files.optional(files.readJson(path, `${folder}/${name}`))
+  const json = (name: string) => files.optional(files.readJson(path, join(folder, name)))
   const [tokenizerJson, tokenizerConfig, specialTokensMap] = yield* Effect.all(
     [json("tokenizer.json"), json("tokenizer_config.json"), json("special_tokens_map.json")],
     { concurrency: "unbounded" }
@@ -217,7 +252,7 @@ const tokenizer = Effect.fnUntraced(function* (path: string, folder: string) {
   const common = { folder, tokenizerConfig, specialTokensMap }
   if (tokenizerJson !== undefined) return yield* Tokenizer.make({ ...common, tokenizerJson })
   const vocab = yield* json("vocab.json")
-  const merges = yield* files.optional(files.readText(path, `${folder}/merges.txt`))
+  const merges = yield* files.optional(files.readText(path, join(folder, "merges.txt")))
   return yield* Tokenizer.make({ ...common, vocab, ...(merges === undefined ? {} : { merges }) })
 })
 
@@ -237,13 +272,15 @@ const tokenizer = Effect.fnUntraced(function* (path: string, folder: string) {
  * ```
  */
 export const layerScheduler = (
-  source: Source
+  source: Source,
+  { folder = "scheduler" }: Place = {}
 ): Layer.Layer<Scheduler.Scheduler, RepositoryError | Scheduler.SchedulerError> =>
   Layer.effect(
     Scheduler.Scheduler,
     Effect.gen(function* () {
-      const { path } = yield* opened(source)
-      const config = yield* files.readConfig(path, schedulerConfig, Schema.Record(Schema.String, Schema.Unknown))
+      const path = yield* located(source)
+      const file = join(folder, "scheduler_config.json")
+      const config = yield* files.readConfig(path, file, Schema.Record(Schema.String, Schema.Unknown))
       return yield* Effect.fromResult(Scheduler.fromConfig(config))
     })
   )
@@ -252,18 +289,25 @@ export const layerScheduler = (
 const component = <Identifier, Shape, Config>(
   service: Context.Key<Identifier, Shape>,
   source: Source,
+  place: { readonly folder: string; readonly variant?: string | undefined },
   schema: Schema.Codec<Config, unknown>,
   names: ReadonlyArray<string>,
-  make: (store: ModelStore["Service"], path: string, config: Config) => Effect.Effect<Shape, RepositoryError>
+  make: (
+    store: ModelStore["Service"],
+    path: string,
+    file: string,
+    config: Config
+  ) => Effect.Effect<Shape, RepositoryError>
 ): Layer.Layer<Identifier, RepositoryError, ModelStore> =>
   Layer.effect(
     service,
     Effect.gen(function* () {
       const store = yield* ModelStore
-      const { path } = yield* opened(source)
+      const path = yield* located(source)
+      const file = yield* graphFile(path, place.folder, place.variant)
       for (const name of names) {
         const config = yield* files.optional(files.readConfig(path, name, schema))
-        if (config !== undefined) return yield* make(store, path, config)
+        if (config !== undefined) return yield* make(store, path, file, config)
       }
       return yield* new RepositoryError({
         file: names[0]!,
@@ -277,46 +321,59 @@ const component = <Identifier, Shape, Config>(
 const encoder = <Identifier>(
   service: Context.Key<Identifier, TextEncoderShape>,
   source: Source,
-  name: string
+  folder: string,
+  variant: string | undefined
 ): Layer.Layer<Identifier, RepositoryError, ModelStore> =>
   Layer.effect(
     service,
     Effect.gen(function* () {
-      const { path } = yield* opened(source)
-      return yield* onnx.textEncoder(yield* ModelStore, path, name)
+      const path = yield* located(source)
+      return yield* onnx.textEncoder(yield* ModelStore, path, yield* graphFile(path, folder, variant))
     })
   )
 
 /** The text encoder of a repository, from `text_encoder/model.onnx`. */
-export const layerTextEncoder = (source: Source): Layer.Layer<TextEncoder, RepositoryError, ModelStore> =>
-  encoder(TextEncoder, source, "text_encoder")
+export const layerTextEncoder = (
+  source: Source,
+  { folder = "text_encoder", variant }: Place = {}
+): Layer.Layer<TextEncoder, RepositoryError, ModelStore> => encoder(TextEncoder, source, folder, variant)
 
 /** The second text encoder of an SDXL repository, from `text_encoder_2/model.onnx`. */
-export const layerTextEncoder2 = (source: Source): Layer.Layer<TextEncoder2, RepositoryError, ModelStore> =>
-  encoder(TextEncoder2, source, "text_encoder_2")
+export const layerTextEncoder2 = (
+  source: Source,
+  { folder = "text_encoder_2", variant }: Place = {}
+): Layer.Layer<TextEncoder2, RepositoryError, ModelStore> => encoder(TextEncoder2, source, folder, variant)
 
 /** The UNet of a repository, from `unet/model.onnx` and `unet/config.json`. */
-export const layerUnet = (source: Source): Layer.Layer<Unet, RepositoryError, ModelStore> =>
-  component(Unet, source, configs.Unet, [unetConfig], (store, path, config) => onnx.unet(store, path, "unet", config))
+export const layerUnet = (
+  source: Source,
+  { folder = "unet", variant }: Place = {}
+): Layer.Layer<Unet, RepositoryError, ModelStore> =>
+  component(Unet, source, { folder, variant }, configs.Unet, [join(folder, "config.json")], onnx.unet)
 
 /**
  * The encoder of pictures of a repository, from `vae_encoder/model.onnx` and the `config.json` beside it or in `vae/`.
  * A repository without one draws from words alone: what is missing is reported when a picture is to be encoded.
  */
-export const layerVaeEncoder = (source: Source): Layer.Layer<VaeEncoder, RepositoryError, ModelStore> =>
+export const layerVaeEncoder = (
+  source: Source,
+  { folder = "vae_encoder", variant }: Place = {}
+): Layer.Layer<VaeEncoder, RepositoryError, ModelStore> =>
   component(
     VaeEncoder,
     source,
+    { folder, variant },
     configs.Vae,
-    [...vaeConfigs("vae_encoder"), "vae_decoder/config.json"],
-    (store, path, config) => onnx.vaeEncoder(store, path, "vae_encoder", config)
+    [...vaeConfigs(folder), "vae_decoder/config.json"],
+    onnx.vaeEncoder
   )
 
 /** The decoder of latents of a repository, from `vae_decoder/model.onnx` and the `config.json` beside it or in `vae/`. */
-export const layerVaeDecoder = (source: Source): Layer.Layer<VaeDecoder, RepositoryError, ModelStore> =>
-  component(VaeDecoder, source, configs.Vae, vaeConfigs("vae_decoder"), (store, path, config) =>
-    onnx.vaeDecoder(store, path, "vae_decoder", config)
-  )
+export const layerVaeDecoder = (
+  source: Source,
+  { folder = "vae_decoder", variant }: Place = {}
+): Layer.Layer<VaeDecoder, RepositoryError, ModelStore> =>
+  component(VaeDecoder, source, { folder, variant }, configs.Vae, vaeConfigs(folder), onnx.vaeDecoder)
 
 /** The guider that a pipeline has if none is given: classifier-free guidance with a scale of 7.5. */
 const layerGuider: Layer.Layer<Guider.Guider> = Layer.orDie(Guider.layer({ _class_name: "ClassifierFreeGuidance" }))
@@ -331,6 +388,9 @@ export interface Overrides {
   readonly scheduler?: Layer.Layer<Scheduler.Scheduler, unknown, unknown>
   readonly guider?: Layer.Layer<Guider.Guider, unknown, unknown>
 }
+/** by folder, the variant of a component's graph: `{ unet: "fp16" }` */
+export type Variants = Readonly<Record<string, string>>
+
 type ErrorOf<O> = {
   readonly [K in keyof O]: O[K] extends Layer.Layer<infer _A, infer E, infer _R> ? E : never
 }[keyof O]
@@ -340,7 +400,7 @@ type NeedsOf<O> = {
 
 /**
  * All components of a repository, as one layer over a `ModelStore`. A component that is overridden is not looked for in
- * the folder.
+ * the folder; of one with a variant, that file is taken: `{ unet: "fp16" }`.
  *
  * ```ts
  * import { Unet } from "@effect-blocks/diffusion/Components"
@@ -365,11 +425,12 @@ type NeedsOf<O> = {
  */
 export const layer = <const O extends Overrides = {}>(
   source: Source,
-  overrides?: O
+  overrides?: O,
+  variants: Variants = {}
 ): Layer.Layer<Components, RepositoryError | Scheduler.SchedulerError | ErrorOf<O>, ModelStore | NeedsOf<O>> => {
   return unwrap(
     Effect.map(ofFamily(source, ["stableDiffusion", "latentConsistency"]), (repository) =>
-      shared(repository, overrides ?? {})
+      shared(repository, overrides ?? {}, variants)
     )
   )
 }
@@ -402,15 +463,16 @@ export interface OverridesXL extends Overrides {
  */
 export const layerXL = <const O extends OverridesXL = {}>(
   source: Source,
-  overrides?: O
+  overrides?: O,
+  variants: Variants = {}
 ): Layer.Layer<ComponentsXL, RepositoryError | Scheduler.SchedulerError | ErrorOf<O>, ModelStore | NeedsOf<O>> =>
   unwrap(
     Effect.map(ofFamily(source, ["stableDiffusionXL"]), (repository) => {
       const { textEncoder2, tokenizer2 }: OverridesXL = overrides ?? {}
       return Layer.mergeAll(
-        shared(repository, overrides ?? {}),
+        shared(repository, overrides ?? {}, variants),
         tokenizer2 ?? layerTokenizer2(repository),
-        textEncoder2 ?? layerTextEncoder2(repository),
+        textEncoder2 ?? layerTextEncoder2(repository, { variant: variants["text_encoder_2"] }),
         Layer.succeed(ForceZerosForEmptyPrompt, repository.forceZerosForEmptyPrompt)
       )
     })
@@ -429,14 +491,15 @@ const ofFamily = Effect.fnUntraced(function* (source: Source, wanted: ReadonlyAr
 })
 
 /** what all families have, each from elsewhere or from the repository */
-const shared = (repository: Repository, overrides: Overrides) => {
+const shared = (repository: Repository, overrides: Overrides, variants: Variants) => {
+  const of = (folder: string): Place => ({ variant: variants[folder] })
   const { guider, scheduler, textEncoder, tokenizer, unet, vaeDecoder, vaeEncoder } = overrides
   return Layer.mergeAll(
     tokenizer ?? layerTokenizer(repository),
-    textEncoder ?? layerTextEncoder(repository),
-    unet ?? layerUnet(repository),
-    vaeEncoder ?? layerVaeEncoder(repository),
-    vaeDecoder ?? layerVaeDecoder(repository),
+    textEncoder ?? layerTextEncoder(repository, of("text_encoder")),
+    unet ?? layerUnet(repository, of("unet")),
+    vaeEncoder ?? layerVaeEncoder(repository, of("vae_encoder")),
+    vaeDecoder ?? layerVaeDecoder(repository, of("vae_decoder")),
     scheduler ?? layerScheduler(repository),
     guider ?? layerGuider
   )

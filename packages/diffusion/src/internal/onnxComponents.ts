@@ -131,8 +131,8 @@ const runner = (store: Store, graph: Graph, outputs: ReadonlyArray<string>) => {
   }
 }
 
-export const textEncoder = Effect.fnUntraced(function* (store: Store, folder: string, name: string) {
-  const graph = yield* openGraph(folder, `${name}/model.onnx`)
+export const textEncoder = Effect.fnUntraced(function* (store: Store, folder: string, file: string) {
+  const graph = yield* openGraph(folder, file)
   const ids: Wanted = { dtypes: ["int32", "int64"], dims: ["batch", "length"] }
   const states: Wanted = { dtypes: float, dims: ["batch", "length", "width"] }
   const pooled: Wanted = { dtypes: float, dims: ["batch", "width"], optional: true }
@@ -170,10 +170,10 @@ export const textEncoder = Effect.fnUntraced(function* (store: Store, folder: st
 export const unet = Effect.fnUntraced(function* (
   store: Store,
   folder: string,
-  name: string,
+  file: string,
   config: typeof configs.Unet.Type
 ) {
-  const graph = yield* openGraph(folder, `${name}/model.onnx`)
+  const graph = yield* openGraph(folder, file)
   const { in_channels: inChannels, out_channels: outChannels } = config
   const crossAttentionDim =
     typeof config.cross_attention_dim === "number" ? config.cross_attention_dim : config.cross_attention_dim[0]!
@@ -244,10 +244,10 @@ const geometry = (config: typeof configs.Vae.Type): VaeGeometry => ({
 export const vaeDecoder = Effect.fnUntraced(function* (
   store: Store,
   folder: string,
-  name: string,
+  file: string,
   config: typeof configs.Vae.Type
 ) {
-  const graph = yield* openGraph(folder, `${name}/model.onnx`)
+  const graph = yield* openGraph(folder, file)
   yield* check(
     graph,
     { latent_sample: { dtypes: float, dims: ["batch", config.latent_channels, "height", "width"] } },
@@ -264,10 +264,10 @@ export const vaeDecoder = Effect.fnUntraced(function* (
 export const vaeEncoder = Effect.fnUntraced(function* (
   store: Store,
   folder: string,
-  name: string,
+  file: string,
   config: typeof configs.Vae.Type
 ) {
-  const found = yield* Effect.result(openGraph(folder, `${name}/model.onnx`))
+  const found = yield* Effect.result(openGraph(folder, file))
   if (Result.isFailure(found)) {
     if (found.failure.reason !== "Missing") return yield* found.failure
     // drawing from words alone needs none

@@ -101,17 +101,26 @@ const listen = (handle: (request: IncomingMessage, response: ServerResponse) => 
   )
 
 export interface TestHubOptions {
+  /** of the repository `org/name` */
   readonly files: Map<string, Buffer>
-  readonly repo?: string
+  /** further ones */
+  readonly others?: Readonly<Record<string, Map<string, Buffer>>>
   readonly revision?: string
   /** who may read it */
   readonly token?: string
 }
 
+const commitOf = (files: Map<string, Buffer>): string =>
+  gitSha1(Buffer.concat([...files].flatMap(([path, bytes]) => [Buffer.from(path), bytes])))
+
 export const testHub = (options: TestHubOptions): Effect.Effect<TestHub, never, Scope.Scope> =>
   Effect.gen(function* () {
-    const { files, repo = "org/name", revision = "main", token } = options
-    const commit = gitSha1(Buffer.concat([...files].flatMap(([path, bytes]) => [Buffer.from(path), bytes])))
+    const { files, others = {}, revision = "main", token } = options
+    const repos = new Map([["org/name", files], ...Object.entries(others)])
+    const commits = new Map([...repos].map(([repo, content]) => [repo, commitOf(content)]))
+    const stored = new Map(
+      [...repos.values()].flatMap((content) => [...content.values()].map((bytes) => [sha256(bytes), bytes]))
+    )
     const log: Array<Asked> = []
     const tricks: TestHub["tricks"] = {}
 
@@ -120,12 +129,15 @@ export const testHub = (options: TestHubOptions): Effect.Effect<TestHub, never, 
       const asked: Asked = { at: "storage", path, headers: request.headers }
       log.push(asked)
       if (tricks.storage?.(request, response, asked) === true) return
-      sendFile(request, response, files.get(path)!, `"storage-${sha256(files.get(path)!)}"`)
+      const name = new URL(request.url!, "http://x").searchParams.get("name")!
+      sendFile(request, response, stored.get(name)!, `"storage-${name}"`)
     })
 
     const endpoint = yield* listen((request, response) => {
       const { pathname } = new URL(request.url!, "http://x")
-      const path = decodeURIComponent(pathname.replace(`/${repo}/resolve/${commit}/`, ""))
+      const [, repo = "", commit = "", file] = /^\/([^/]+\/[^/]+)\/resolve\/([^/]+)\/(.*)$/.exec(pathname) ?? []
+      const [, listed, wanted = ""] = /^\/api\/models\/([^/]+\/[^/]+)\/revision\/([^/]+)$/.exec(pathname) ?? []
+      const path = decodeURIComponent(file ?? pathname)
       const asked: Asked = { at: "hub", path, headers: request.headers }
       log.push(asked)
       if (tricks.hub?.(request, response, asked) === true) return
@@ -133,13 +145,18 @@ export const testHub = (options: TestHubOptions): Effect.Effect<TestHub, never, 
         response.writeHead(401, { "x-error-code": "RepoNotFound" }).end(`{"error":"Invalid credentials"}`)
         return
       }
-      const api = `/api/models/${repo}/revision/`
-      if (pathname.startsWith(api)) {
-        if (![revision, commit].includes(decodeURIComponent(pathname.slice(api.length)))) {
+      if (listed !== undefined) {
+        const content = repos.get(listed)
+        const sha = commits.get(listed)!
+        if (content === undefined) {
+          response.writeHead(404, { "x-error-code": "RepoNotFound" }).end()
+          return
+        }
+        if (![revision, sha].includes(decodeURIComponent(wanted))) {
           response.writeHead(404, { "x-error-code": "RevisionNotFound" }).end()
           return
         }
-        const siblings = [...files].map(([rfilename, bytes]): Sibling =>
+        const siblings = [...content].map(([rfilename, bytes]): Sibling =>
           large(rfilename)
             ? {
                 rfilename,
@@ -151,18 +168,18 @@ export const testHub = (options: TestHubOptions): Effect.Effect<TestHub, never, 
         )
         tricks.siblings?.(siblings)
         response.writeHead(200, { "content-type": "application/json" })
-        response.end(JSON.stringify({ id: repo, sha: commit, siblings, private: token !== undefined }))
+        response.end(JSON.stringify({ id: listed, sha, siblings, private: token !== undefined }))
         return
       }
-      const bytes = files.get(path)
-      if (bytes === undefined || !pathname.startsWith(`/${repo}/resolve/${commit}/`)) {
+      const bytes = commits.get(repo) === commit ? repos.get(repo)?.get(path) : undefined
+      if (bytes === undefined) {
         response.writeHead(404, { "x-error-code": "EntryNotFound" }).end()
         return
       }
       if (!large(path)) return sendFile(request, response, bytes, `"${gitSha1(bytes)}"`)
       response
         .writeHead(302, {
-          location: `${storage}/${path}?signature=secret-signature`,
+          location: `${storage}/${path}?name=${sha256(bytes)}&signature=secret-signature`,
           "x-linked-etag": `"${sha256(bytes)}"`,
           "x-linked-size": String(bytes.length)
         })
@@ -171,7 +188,7 @@ export const testHub = (options: TestHubOptions): Effect.Effect<TestHub, never, 
     return {
       endpoint,
       storage,
-      commit,
+      commit: commits.get("org/name")!,
       log,
       tricks,
       files,

@@ -86,8 +86,12 @@ export const readOptional = async (path: string): Promise<string | undefined> =>
 }
 
 /** in one piece, or not at all */
-export const writeAtomic = async (f: Folders, path: string, text: string): Promise<void> => {
-  const temporary = paths.temporary(f)
+export const writeAtomic = async (
+  f: Folders,
+  path: string,
+  text: string,
+  temporary = paths.temporary(f)
+): Promise<void> => {
   await mkdir(dirname(path), { recursive: true })
   await mkdir(dirname(temporary), { recursive: true })
   try {
@@ -104,8 +108,13 @@ export const present = async (snapshot: string, entry: Entry): Promise<boolean> 
   return size !== undefined && (entry.size === undefined || size === entry.size)
 }
 
-/** Gives a blob its name in a snapshot; no link on the way there may lead elsewhere. */
-export const place = async (f: Folders, commit: string, entry: Entry, blob: string): Promise<void> => {
+/**
+ * Gives a blob its name in a snapshot; no link on the way there may lead elsewhere. Whoever does holds the blob's lock, so
+ * what a killed process left on the way is nobody else's.
+ */
+export const place = async (f: Folders, commit: string, entry: Entry): Promise<void> => {
+  const name = blobName(commit, entry)
+  const blob = paths.blob(f, name)
   const snapshot = paths.snapshot(f, commit)
   const target = join(snapshot, entry.path)
   await mkdir(dirname(target), { recursive: true })
@@ -120,8 +129,9 @@ export const place = async (f: Folders, commit: string, entry: Entry, blob: stri
       advice: `delete ${snapshot}`
     })
   }
-  const temporary = paths.temporary(f)
+  const temporary = `${paths.partial(f, name)}.placing`
   try {
+    await rm(temporary, { force: true })
     try {
       await link(blob, temporary)
     } catch (error) {

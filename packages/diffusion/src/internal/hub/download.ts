@@ -54,9 +54,11 @@ export const download = Effect.fn("Hub.download")(function* (
     Effect.flatMap(select(repo, listing, selection), (entries) =>
       fetchAll(task, settings, folders, listing.commit, entries)
     )
-  const wanted = task.folders ?? (yield* namedFolders(task, folders, listing, get))
+  const named = task.folders === undefined ? yield* namedFolders(task, folders, listing, get) : undefined
+  const wanted = named?.folders ?? task.folders ?? []
   const entries = yield* select(repo, listing, { folders: wanted, variants: task.variants, files: task.files })
-  if (task.folders === undefined && !entries.some(({ path }) => path.endsWith(".onnx"))) {
+  // of a modular pipeline everything may be elsewhere
+  if (named?.index === indexFiles[0] && !entries.some(({ path }) => path.endsWith(".onnx"))) {
     return yield* new HubError({
       repo,
       reason: "NotFound",
@@ -135,20 +137,20 @@ const listingOf = Effect.fnUntraced(function* (
 
 // ------------------------------------------------------------------ what is wanted
 
-const indexFiles = ["model_index.json", "modular_model_index.json"]
+const indexFiles = ["model_index.json", "modular_model_index.json"] as const
 
 const namedFolders = Effect.fnUntraced(function* <R>(
   task: Task,
   folders: Folders,
   listing: Listing,
   get: (selection: Selection) => Effect.Effect<void, HubError, R>
-): Effect.fn.Return<ReadonlyArray<string>, HubError, R> {
+): Effect.fn.Return<{ readonly index: string; readonly folders: ReadonlyArray<string> }, HubError, R> {
   const { repo } = task
   const index = indexFiles.find((name) => listing.entries.some(({ path }) => path === name))
   if (index === undefined) {
     return yield* new HubError({
       repo,
-      file: indexFiles[0]!,
+      file: indexFiles[0],
       reason: "NotFound",
       detail: "the repository has no index of its components",
       advice: "name the folders to download, or choose the repository of a pipeline"
@@ -167,7 +169,7 @@ const namedFolders = Effect.fnUntraced(function* <R>(
         advice: "choose the repository of a pipeline"
       })
   })
-  return named.filter((folder) => !task.without.includes(folder))
+  return { index, folders: named.filter((folder) => !task.without.includes(folder)) }
 })
 
 // ------------------------------------------------------------------ the files

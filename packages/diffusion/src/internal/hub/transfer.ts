@@ -68,7 +68,7 @@ export const transfer = Effect.fnUntraced(function* (
           (error, delay) => task.onRetry(entry, error, delay)
         )
       }
-      yield* on(() => place(folders, commit, entry, blob))
+      yield* on(() => place(folders, commit, entry))
     })
   )
 })
@@ -141,7 +141,7 @@ const fetchBlob = Effect.fnUntraced(function* (
         if (start === 0) {
           // first nothing, then its version, then its bytes: so the bytes are always of that version
           await rm(partial, { force: true })
-          await writeAtomic(folders, etagFile, response.headers["etag"] ?? "")
+          await writeAtomic(folders, etagFile, response.headers["etag"] ?? "", `${etagFile}.writing`)
         }
         return await open(partial, start === 0 ? "w" : "r+")
       }),
