@@ -41,11 +41,12 @@ const compareRun = (place: string, result: Result, recorded: Case): Problems => 
   const expected = Object.entries(want.values).filter(([, value]) => value !== null)
   const mapping = Object.entries<ReadonlyArray<string>>(want.kwargs_mapping).map(([group, names]) => [
     group,
-    [...new Set(names)].filter((name) => want.values[name] !== null)
+    [...new Set(names)].filter((name) => want.values[name] !== null).toSorted()
   ])
+  const got = Object.entries(groups).map(([group, names]) => [group, names.toSorted()])
   return [
     ...same(place, values, Object.fromEntries(expected)),
-    ...same(`${place}: groups`, groups, Object.fromEntries(mapping))
+    ...same(`${place}: groups`, Object.fromEntries(got), Object.fromEntries(mapping))
   ]
 }
 
@@ -117,6 +118,11 @@ const compareAll = (block: AnyBlock, program: Program, testCase: Case): Problems
 const hasNestedLoop = (composition: Composition): boolean =>
   everyPart(composition).some((part) => part.kind === "loop" && childrenOf(part).some(({ kind }) => kind !== "leaf"))
 
+const hasTwoOfOneName = (composition: Composition): boolean =>
+  everyPart(composition).some(
+    (part) => part.kind !== "leaf" && new Set(part.blocks.map(([name]) => name)).size < part.blocks.length
+  )
+
 const runCase = (_golden: Golden, testCase: Case): Outcome => {
   if (testCase["composition"] === undefined) return outcome([], comparePreset(testCase))
   const composition: Composition = testCase["composition"]
@@ -129,6 +135,8 @@ const runCase = (_golden: Golden, testCase: Case): Outcome => {
       : outcome([], problems)
   }
   if (!failed(made)) return outcome([], compareAll(made.block, made.program, testCase))
+  if (hasTwoOfOneName(composition))
+    return { ...outcome([]), differsByDesign: "two blocks of one name in one composition are refused" }
   const unusable = isError(testCase["properties"].inputs) && testCase["runs"].every(isError)
   return outcome([], unusable ? [] : [made.error])
 }

@@ -17,6 +17,7 @@ import {
   leavesOf,
   type Loop as LoopOf,
   loopParams,
+  mayBeTakenAway,
   type Param,
   resolved,
   type Rule,
@@ -155,7 +156,7 @@ const leafOf = (name: string, leaf: Leaf, around: Around): Block.Any => {
     const local = new Map<string, Value>()
     const recordOf = (group: string) => (given[group] ?? {}) as Values
     for (const param of params) {
-      const value = given[param.name] ?? null
+      const value = given[param.name] ?? param.default ?? null
       if (value === null && param.required === true && loop === undefined) throw missing(param.name)
       local.set(param.name, value)
     }
@@ -180,8 +181,9 @@ const leafOf = (name: string, leaf: Leaf, around: Around): Block.Any => {
         throw new WiringError({ message: `Output '${output}' is declared and not written` })
     }
     const out: Record<string, Value> = {}
+    // nothing can be taken out of a state: what a block overwrites with null is null from then on
     const give = (variable: string, value: Value | undefined) => {
-      if (variable in writes && isThere(value)) out[variable] = value
+      if (variable in writes && (isThere(value) || (value === null && isThere(given[variable])))) out[variable] = value
     }
     for (const variable of [...outputs, ...own, ...members]) give(variable, local.get(variable))
     for (const [variable, at] of shared) {
@@ -263,20 +265,21 @@ const autoOf = (name: string, { blocks, class: description, triggers }: Auto, ar
     throw new WiringError({ message: `'${name}' has ${blocks.length} branches and ${triggers.length} triggers` })
   const branches = blocks.map(([branch, block]) => blockOf(branch, block, around))
   const first = triggers.indexOf(null)
-  if (first < 0 || first === triggers.length - 1) {
+  const mayBeNull = triggers.some((trigger) => trigger !== null && mayBeTakenAway(around.program.parts, trigger))
+  if (!mayBeNull && (first < 0 || first === triggers.length - 1)) {
     const pairs = branches.map((branch, i) => {
       const trigger = triggers[i] ?? null
       return trigger === null ? branch : Block.when(trigger, branch)
     })
     return Block.auto(name, pairs, { description })
   }
-  // a default that is not the last branch
+  // a default that is not the last branch, or a trigger that may be null: `auto` asks only whether it is there
   return chosen(name, {
     description,
     triggers: triggers.filter((trigger) => trigger !== null),
     branches,
     select: (given) => branches.find((_, i) => isThere(given[triggers[i] ?? ""]))?.name,
-    otherwise: branches[first]!.name
+    otherwise: branches[first]?.name ?? null
   })
 }
 
@@ -381,8 +384,8 @@ const blockOf = (name: string, composition: Composition, around: Around): Block.
 /** A sequence is edited by the library; another composite is made again of other blocks, as a wrapper takes other blocks. */
 export const editedComposition = (composition: Composition, edits: ReadonlyArray<Edit>): Composition => {
   if (edits.length === 0 || composition.kind === "leaf" || isSequence(composition)) return composition
-  if (composition.kind === "auto" && edits.some(([kind]) => kind !== "set"))
-    throw new WiringError({ message: "a branch and its trigger are one pair" })
+  // a branch and its trigger are one pair: what is put in between has none, and what goes takes its own along
+  if (composition.kind === "auto") return editedComposition(asConditional(composition), edits)
   const blocks = [...composition.blocks]
   for (const edit of edits) {
     const at = blocks.findIndex(([name]) => name === edit[1])
@@ -393,6 +396,17 @@ export const editedComposition = (composition: Composition, edits: ReadonlyArray
   }
   return { ...composition, blocks }
 }
+const asConditional = ({ blocks, class: name, triggers }: Auto): Conditional => ({
+  kind: "conditional",
+  class: name,
+  blocks,
+  triggers: triggers.filter((trigger) => trigger !== null),
+  default: blocks[triggers.indexOf(null)]?.[0] ?? null,
+  rules: blocks.flatMap(([branch], i) => {
+    const trigger = triggers[i] ?? null
+    return trigger === null ? [] : [[{ present: [trigger] }, branch] as const]
+  })
+})
 const isSequence = (composition: Composition): boolean =>
   composition.kind === "sequential" || (composition.kind === "from_dict" && composition.base === "sequential")
 

@@ -115,7 +115,13 @@ const workflowsOf = (block: Block.Any): ReadonlyArray<string> =>
 
 export const compareProperties = (block: AnyBlock, program: Program, want: Properties): Problems => {
   const inputs = want.inputs.filter((input): input is Input => input.name !== null)
-  const seen = inputs.filter(({ name }, i) => inputs.findIndex((input) => input.name === name) === i)
+  // a loop may list a name twice: the first default counts that there is
+  const seen = inputs
+    .filter(({ name }, i) => inputs.findIndex((input) => input.name === name) === i)
+    .map((input) => {
+      const filled = inputs.find(({ default: value, name }) => name === input.name && (value ?? null) !== null)
+      return { ...input, default: filled?.default ?? null }
+    })
   return [
     ...inputNames("inputs", block, program, want.inputs),
     ...seen.flatMap((input) => (input.name in block.inputs ? inputOf(block, input, want.required_inputs_sorted) : [])),

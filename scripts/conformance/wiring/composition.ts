@@ -152,3 +152,17 @@ export const hiddenOutputs = (composition: Composition): ReadonlySet<string> =>
       )
     })
   )
+
+/** The names whose presence a choice looks at. */
+export const triggerNames = (composition: Composition): ReadonlyArray<string> =>
+  composition.kind === "auto" || composition.kind === "conditional"
+    ? [...composition.triggers].filter((name) => name !== null)
+    : []
+
+/** Whether some block may overwrite one of its own inputs with null, which takes the variable away. */
+export const mayBeTakenAway = (parts: ReadonlyArray<Composition>, variable: string): boolean =>
+  parts
+    .flatMap(leavesOf)
+    .some(
+      (leaf) => leaf.inputs.some(({ name }) => name === variable) && leaf.ops.some(([target]) => target === variable)
+    )

@@ -6,7 +6,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { type AnyBlock, isPrivate, type Program, unhooked, type Values } from "./build.ts"
-import type { Param, Value } from "./composition.ts"
+import { type Param, triggerNames, type Value } from "./composition.ts"
 
 const defaultIn = (block: Block.Any, name: string): Value | undefined =>
   Block.inputJsonSchema(block).properties[name]?.["default"] as Value | undefined
@@ -69,7 +69,7 @@ export type Result =
   | { readonly _tag: "Failed"; readonly message: string }
 
 const stateOf = (block: AnyBlock, program: Program, accepted: ReadonlyArray<Param>, all: Values): State => {
-  const state = Object.fromEntries(Object.entries(all).filter(([name]) => !isPrivate(name)))
+  const state = Object.fromEntries(Object.entries(all).filter(([name, value]) => !isPrivate(name) && value !== null))
   const values: Record<string, Value> = {}
   for (const { name } of accepted) {
     const value = name === null ? undefined : defaultOf(block, name)
@@ -86,12 +86,7 @@ const stateOf = (block: AnyBlock, program: Program, accepted: ReadonlyArray<Para
   return { state, values, groups }
 }
 
-export const triggersOf = (program: Program): ReadonlySet<string> =>
-  new Set(
-    program.parts
-      .flatMap((part) => (part.kind === "auto" || part.kind === "conditional" ? part.triggers : []))
-      .filter((name) => name !== null)
-  )
+export const triggersOf = (program: Program): ReadonlySet<string> => new Set(program.parts.flatMap(triggerNames))
 
 export const run = (block: AnyBlock, program: Program, { accepted, inputs, output, state }: Run): Result => {
   const fresh = state === undefined ? early(block, triggersOf(program)) : {}
