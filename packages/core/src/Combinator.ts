@@ -78,8 +78,9 @@ export * from "./internal/stepping.ts"
 export const budget: number = block.BUDGET
 /** What a run carries, of the fiber that runs it. */
 export const runOf = block.runOf
-/** Throws a `CompositionError` where two blocks have one name. */
-export const unique: (composition: string, blocks: ReadonlyArray<{ readonly name: string }>) => void = block.unique
+/** Throws a `CompositionError` where these are not blocks, or two of them have one name. */
+export const assertBlocks: (composition: string, blocks: ReadonlyArray<{ readonly name: string }>) => void =
+  block.assertBlocks
 /** Makes a block. Its type is for the caller to say. */
 export const make: (definition: Definition) => CompiledBlock = block.fromExec
 /** The same block under another name. */

@@ -2,6 +2,7 @@ import * as Block from "@effect-blocks/core/Block"
 import * as Errors from "@effect-blocks/core/Errors"
 import * as Field from "@effect-blocks/core/Field"
 import { assert, describe, it } from "@effect/vitest"
+import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -163,6 +164,29 @@ describe("sequential", () => {
     const untyped: ReadonlyArray<any> = [inc, inc]
     assert.throws(() => Block.sequential("twice", untyped as any), /'twice': two blocks are named 'inc'/)
   })
+  it("what untyped callers take for blocks, Schemas or functions is refused", () => {
+    const untyped: any = Block
+    for (const compose of [untyped.sequential, untyped.parallel]) {
+      assert.throws(() => compose("all", { inc }), /'all': its blocks are not an array/)
+      assert.throws(() => compose("all", [inc, undefined]), /'all': \[1\] of its blocks is not a block/)
+    }
+    const run = () => ({})
+    assert.throws(
+      () => untyped.pure("b", { inputs: { x: Number }, outputs: {}, run }),
+      /'b': input 'x' is not a Schema/
+    )
+    assert.throws(() => untyped.pure("b", { inputs: {}, outputs: { x: {} }, run }), /'b': output 'x' is not a Schema/)
+    assert.throws(() => untyped.pure("b", { inputs: {}, outputs: {} }), /'b': 'run' is not a function/)
+  })
+  it.effect("a run that gives no Effect dies with the path of its block", () =>
+    Effect.gen(function* () {
+      const wrong = Block.make("wrong", { inputs: {}, outputs: {}, run: () => 3 as never })
+      const exit = yield* Effect.exit(Block.sequential("all", [wrong]).run({}))
+      assert(Exit.isFailure(exit))
+      assert.strictEqual(Errors.pathOf(exit.cause), "all.wrong")
+      assert.match(String(Cause.squash(exit.cause)), /'run' gave no Effect/)
+    })
+  )
 })
 
 describe("choices", () => {

@@ -18,7 +18,7 @@ type Plain = Block.Block<any, any, any>
 /** a wrapper that reads `n`, gives each turn `i`, and runs its blocks in order */
 const repeat = (name: string, blocks: ReadonlyArray<Block.Any>): Plain => {
   const steps = blocks.map(Combinator.compiled)
-  Combinator.unique(name, steps)
+  Combinator.assertBlocks(name, steps)
   const wrapper = { inputs: { n: Schema.Int }, provides: { i: Schema.Int }, outputs: {} }
   const { inputs, outputs } = Combinator.mergeFields([{ inputs: wrapper.inputs, outputs: wrapper.provides }, ...steps])
   delete outputs.i

@@ -174,6 +174,27 @@ describe("names", () => {
   })
 })
 
+describe("arrays", () => {
+  const array = [encode, text]
+  test("an array that is no tuple: nobody knows which of its blocks come when", () => {
+    // @ts-expect-error "an array of unknown length cannot be wired: write the blocks in the brackets, or `as const` behind the array"
+    Block.sequential("s", array)
+    expect(Block.sequential).type.not.toBeCallableWith("s", [decode, ...array])
+    // @ts-expect-error "an array of unknown length cannot be wired
+    Block.parallel("p", array)
+  })
+  test("of unknown blocks it is untyped code, and as const wired", () => {
+    const untyped: ReadonlyArray<Block.Any> = array
+    expect<Block.In<ReturnType<typeof wired>>>().type.toBe<{
+      readonly prompt: string
+      readonly latents: ReadonlyArray<number>
+    }>()
+    expect(Block.sequential).type.toBeCallableWith("s", untyped)
+  })
+  const tuple = [encode, unet] as const
+  const wired = () => Block.sequential("s", tuple)
+})
+
 describe("choices", () => {
   test("a branch that is not there", () => {
     // @ts-expect-error Type '"decode"' is not assignable to type '"encode"'

@@ -202,6 +202,10 @@ describe("wrappers", () => {
     const untyped: any = Loop
     const twice = () => untyped.fromBlocks(Loop.count("l", { times: 1 }), [inc, inc])
     assert.throws(twice, /two blocks are named 'inc'/)
+    assert.throws(() => untyped.fromBlocks(inc, [inc]), /'inc': is not the wrapper of a loop/)
+    for (const times of [-1, 1.5, NaN]) {
+      assert.throws(() => Loop.count("l", { times }), /expected an integer that is not negative/)
+    }
     assert.throws(() => untyped.count("l", { times: "n", as: "n" }), /'n' is already an input of the loop/)
     assert.throws(
       () => untyped.forEach("l", { over: "n", item: ["t", Schema.Int], index: "t" }),

@@ -132,6 +132,13 @@ describe("what goes in and out", () => {
 })
 
 describe("what cannot work", () => {
+  test("an array that is no tuple", () => {
+    const array = [inc, mean]
+    // @ts-expect-error "an array of unknown length cannot be wired
+    Loop.fromBlocks(timesteps, array)
+    const untyped: ReadonlyArray<Block.Any> = array
+    expect(Loop.fromBlocks).type.toBeCallableWith(timesteps, untyped)
+  })
   test("a block that reads an iteration variable as another type", () => {
     const wrong = Block.pure("wrong", { inputs: { i: Schema.String }, outputs: {}, run: () => ({}) })
     // @ts-expect-error "block 'wrong' cannot read 'i' as block 'loop (loop)' writes it"

@@ -195,8 +195,14 @@ export const rename = (self: Compiled, name: string): Compiled => {
 
 export const renameDual: any = dual(2, rename)
 
-/** for callers that the compiler does not help */
-export const unique = (composition: string, blocks: ReadonlyArray<{ readonly name: string }>): void => {
+/** for callers that the compiler does not help: refuses what are not blocks, and two of one name */
+export const assertBlocks = (composition: string, blocks: ReadonlyArray<{ readonly name: string }>): void => {
+  if (!Array.isArray(blocks)) {
+    throw new CompositionError({ block: composition, reason: "its blocks are not an array" })
+  }
+  const stranger = blocks.findIndex((b) => !isBlock(b))
+  if (stranger >= 0)
+    throw new CompositionError({ block: composition, reason: `[${stranger}] of its blocks is not a block` })
   const names = blocks.map((b) => b.name)
   const twice = new Set(names.filter((n, i) => names.indexOf(n) !== i))
   if (twice.size > 0) {

@@ -1,6 +1,15 @@
 /** What constructors ask of their arguments: the arguments themselves where they fit, otherwise a `Problem` that says what is wrong. */
-import type { Any, Name, When } from "../Block.ts"
-import type { DupNames, Excluding, Flow, ParallelBad, ParallelExplain, ParallelIn, Problem } from "./flow.ts"
+import type { Any, In, Name, Out, When } from "../Block.ts"
+import type {
+  DupNames,
+  Excluding,
+  Flow,
+  ParallelBad,
+  ParallelExplain,
+  ParallelIn,
+  Problem,
+  UnknownLength
+} from "./flow.ts"
 import type { Flat, KeysOf, RequiredKeys } from "./row.ts"
 
 export type CheckSequence<S extends ReadonlyArray<Any>> = unknown extends Flow<S>["check"] ? S : Flow<S>["check"]
@@ -47,7 +56,13 @@ export type CheckAuto<Bs extends ReadonlyArray<unknown>> = [EarlyDefault<Bs>] ex
 export type CheckParallel<T extends ReadonlyArray<unknown>> = [
   ParallelBad<T> | DupNames<T> | Excluding<ParallelIn<T>>
 ] extends [never]
-  ? T
+  ? number extends T["length"]
+    ? Any extends T[number]
+      ? T
+      : [keyof In<T[number]> | KeysOf<Out<T[number]>>] extends [never]
+        ? T
+        : ReadonlyArray<UnknownLength>
+    : T
   : ParallelExplain<T, ParallelIn<T>>
 
 type Union2Intersection<U> = (U extends any ? (u: U) => void : never) extends (i: infer I) => void ? I : never

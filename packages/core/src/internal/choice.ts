@@ -1,7 +1,7 @@
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { CompositionError, MissingInputError } from "../Errors.ts"
-import { fromExec, unique } from "./block.ts"
+import { assertBlocks, fromExec } from "./block.ts"
 import { located } from "./place.ts"
 import { choiceFields, isNeeded, Trigger, viewOf } from "./fields.ts"
 import { expectedOf } from "./expected.ts"
@@ -31,9 +31,9 @@ const missingOf = (block: Compiled, branch: Branch, state: Rec): MissingInputErr
 }
 
 const choice = (name: string, options: Choice): Compiled => {
+  assertBlocks(name, options.branches)
   const branches = [...options.branches]
   const { select } = options
-  unique(name, branches)
   const byName = new Map<string, Branch>(
     branches.map((block) => [
       block.name,

@@ -1,7 +1,7 @@
 /** Type-level data flow over an ordered tuple of blocks.
  * Fast path (every correct program): two intersections grow, nothing is rebuilt, no scan of earlier blocks.
  * Slow path (only once a problem was found): walk the tuple again and build the message. */
-import type { In, Name, Out } from "../Block.ts"
+import type { Any, In, Name, Out } from "../Block.ts"
 import type { Flat, RequiredKeys } from "./row.ts"
 
 type Str<K> = K & string
@@ -74,11 +74,17 @@ type At<All, I> = I extends keyof All ? [All[I]] : []
 export type Flow<All> =
   All extends ReadonlyArray<unknown>
     ? number extends All["length"]
-      ? Untracked
+      ? Any extends All[number]
+        ? Untracked
+        : Result<any, any, ReadonlyArray<UnknownLength>>
       : Go<All, "0", {}, {}, never, never, never, never>
     : Untracked
-/** an array of unknown length, made by untyped code: the variables cannot be followed */
+/** an array of unknown blocks, made by untyped code: the variables cannot be followed */
 type Untracked = Result<any, any, unknown>
+export type UnknownLength = Problem<
+  "an array of unknown length cannot be wired: write the blocks in the brackets, or `as const` behind the array",
+  {}
+>
 /** IT: inputs so far. Env: what was written. O: names that were written, G: surely. E: problems. N: names of blocks. */
 type Go<All, I extends string, IT, Env, O, G, E, N> =
   At<All, I> extends [infer B]

@@ -1,12 +1,23 @@
 import * as Context from "effect/Context"
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
 import { fromExec } from "./block.ts"
+import { CompositionError } from "../Errors.ts"
 import { viewOf, writerOf } from "./fields.ts"
 import type { Exec } from "./node.ts"
 
+/** for callers that the compiler does not help */
+const assertSchemas = (block: string, what: string, fields: object): void => {
+  for (const [name, field] of Object.entries(fields)) {
+    if (!Schema.isSchema(field)) throw new CompositionError({ block, reason: `${what} '${name}' is not a Schema` })
+  }
+}
+
 export const make = (name: string, options: any): any => {
+  assertSchemas(name, "input", options.inputs)
+  assertSchemas(name, "output", options.outputs)
+  if (typeof options.run !== "function") throw new CompositionError({ block: name, reason: "'run' is not a function" })
   const run = options.run as (inputs: any, components: any) => Effect.Effect<any, any, any>
   const view = viewOf(options.inputs),
     write = writerOf(options.outputs)
@@ -25,6 +36,9 @@ export const make = (name: string, options: any): any => {
       write(state, e.value)
       return null
     }
+    // fails here, with the path of this block, and not in the fiber, which could only give up
+    if (!Effect.isEffect(e))
+      throw new TypeError("'run' gave no Effect: use Block.pure for a function that gives outputs")
     return e
   }
   return fromExec({
@@ -41,7 +55,10 @@ export const make = (name: string, options: any): any => {
 }
 
 export const pure = (name: string, options: any): any =>
-  make(name, { ...options, run: (inputs: any) => Exit.succeed(options.run(inputs)) })
+  make(name, {
+    ...options,
+    run: typeof options.run === "function" && ((inputs: any) => Exit.succeed(options.run(inputs)))
+  })
 
 export const pack = (group: string, fields: any): any =>
   make(`pack_${group}`, {

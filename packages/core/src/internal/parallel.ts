@@ -1,16 +1,16 @@
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { CompositionError, prependPath } from "../Errors.ts"
-import { fromExec, unique } from "./block.ts"
+import { assertBlocks, fromExec } from "./block.ts"
 import { besideFields, writerOf } from "./fields.ts"
 import type { Compiled, Rec } from "./node.ts"
 import { copy } from "./state.ts"
 import { inside } from "./stepping.ts"
 
 export const parallel = (name: string, given: any, options?: any): any => {
+  assertBlocks(name, given)
   const blocks = [...given]
   const steps: ReadonlyArray<Compiled> = blocks
-  unique(name, steps)
   const writer = new Map<string, string>()
   for (const b of steps) {
     for (const k of Object.keys(b.outputs)) {

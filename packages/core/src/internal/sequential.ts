@@ -1,6 +1,6 @@
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import { fromExec, unique } from "./block.ts"
+import { assertBlocks, fromExec } from "./block.ts"
 import { mergeFields } from "./fields.ts"
 import type { Compiled, Exec } from "./node.ts"
 import { located } from "./place.ts"
@@ -50,9 +50,9 @@ export const execAll = (
 }
 
 export const make = (name: string, given: any, options?: any): any => {
+  assertBlocks(name, given)
   const blocks = [...given]
   const steps: ReadonlyArray<Compiled> = blocks
-  unique(name, steps)
   return fromExec({
     kind: "sequential",
     name,

@@ -124,9 +124,15 @@ const execCustom = (wrapper: WrapperData, steps: ReadonlyArray<Compiled>, self: 
 }
 
 export const fromBlocks = (wrapper: WrapperData, given: ReadonlyArray<Block.Any>): any => {
+  if (wrapper.provides === undefined) {
+    throw new CompositionError({
+      block: wrapper.name,
+      reason: "is not the wrapper of a loop, as Loop.count, Loop.make or Loop.custom give it"
+    })
+  }
+  Combinator.assertBlocks(wrapper.name, given)
   const blocks = [...given]
   const steps = blocks.map(Combinator.compiled)
-  Combinator.unique(wrapper.name, steps)
   const inside = Combinator.mergeFields([{ inputs: wrapper.inputs, outputs: wrapper.provides }, ...steps])
   const outputs = Combinator.record()
   for (const name of Object.keys(inside.outputs)) {

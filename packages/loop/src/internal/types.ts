@@ -52,7 +52,7 @@ export type LoopOut<I, O, S extends Shape> = Flat<
 >
 type Sure<O, S extends Shape> = S["once"] extends true ? RequiredKeys<O> : never
 
-type Tail<C> = C extends readonly [unknown, ...infer T] ? T : unknown
+type Tail<C> = C extends readonly [unknown, ...infer T] ? T : C
 type Check<F extends Flowing, Steps extends ReadonlyArray<Any>> = unknown extends F["check"]
   ? [BackEdge<F["in"], F["out"]>] extends [never]
     ? unknown

@@ -70,6 +70,9 @@ export const count = (name: string, o: any): any => {
   const i: string = o.as ?? "i"
   const times: string | number = o.times
   const fixed = typeof times === "number"
+  if (fixed && !(Number.isInteger(times) && times >= 0)) {
+    throw refuse(name, `'times' is ${times}, expected an integer that is not negative`)
+  }
   const options = {
     ...counted(o, { [i]: Schema.Int }),
     inputs: fixed ? {} : { [times]: Schema.Int },
