@@ -6,7 +6,7 @@
 import * as Block from "@effect-blocks/core/Block"
 import type { Case, Golden } from "./golden.ts"
 import { outcome, type Outcome, type Topic } from "./topic.ts"
-import { type AnyBlock, build, type Program, untyped, type Values } from "./wiring/build.ts"
+import { type AnyBlock, build, type Built, type Program, untyped, type Values } from "./wiring/build.ts"
 import { compareProperties, compareResolved, isError, type Problems, same } from "./wiring/compare.ts"
 import { childrenOf, type Composition, everyPart, type Param } from "./wiring/composition.ts"
 import { comparePreset } from "./wiring/preset.ts"
@@ -74,7 +74,7 @@ const compareRuns = (
 const chosen = (block: AnyBlock, given: ReadonlyArray<string>): AnyBlock =>
   untyped(Block.workflow(Block.workflows(block, { chosen: [...given] }), "chosen"))
 
-const compareExecution = (block: AnyBlock, program: Program, recorded: Case): Problems => {
+const compareExecution = ({ declared: block, program }: Built, recorded: Case): Problems => {
   const place = `with ${JSON.stringify(recorded["triggers"])}`
   const want = recorded["result"]
   const given = Object.keys(recorded["triggers"]).filter((name) => name in block.inputs)
@@ -84,12 +84,13 @@ const compareExecution = (block: AnyBlock, program: Program, recorded: Case): Pr
 }
 
 type Workflows = Block.WithWorkflows<{ readonly [name: string]: ReadonlyArray<string> }>
+const workflowOf = (block: AnyBlock, name: string): AnyBlock =>
+  untyped(Block.workflow(block as AnyBlock & Workflows, name))
 
-const compareWorkflow = (block: AnyBlock, program: Program, recorded: Case): Problems => {
+const compareWorkflow = ({ block, declared, program }: Built, recorded: Case): Problems => {
   const { blocks: want, inputs, result, workflow } = recorded
   const place = `workflow '${workflow}'`
-  const named = block as AnyBlock & Workflows
-  const made = attempt(() => untyped(Block.workflow(named, workflow)))
+  const made = attempt(() => ({ block: workflowOf(block, workflow), declared: workflowOf(declared, workflow) }))
   if (isError(recorded)) return failed(made) ? [] : [`${place}: should fail: ${recorded["error"].message}`]
   if (failed(made)) return [`${place}: ${made.error}`]
   // the record tells names only, and of a group only that there is one
@@ -98,20 +99,22 @@ const compareWorkflow = (block: AnyBlock, program: Program, recorded: Case): Pro
     ...want.inputs.filter((name: string | null) => name !== null).map((name: string) => ({ name })),
     ...groups.map((group) => ({ name: null, kwargs_type: group }))
   ]
+  const given = (declared as AnyBlock & Workflows).workflows[workflow] ?? []
   return [
-    ...compareResolved(place, block, named.workflows[workflow] ?? [], made, program, want),
-    ...compareRun(place, run(made, program, { accepted, inputs }), isError(result) ? result : { result })
+    ...compareResolved(place, declared, given, made.declared, program, want),
+    ...compareRun(place, run(made.block, program, { accepted, inputs }), isError(result) ? result : { result })
   ]
 }
 
 /** Everything that a case asks of a composition that can be made. */
-const compareAll = (block: AnyBlock, program: Program, testCase: Case): Problems => {
+const compareAll = (built: Built, testCase: Case): Problems => {
+  const { block, declared, program } = built
   const accepted: ReadonlyArray<Param> = isError(testCase["properties"].inputs) ? [] : testCase["properties"].inputs
   return [
-    ...compareProperties(block, program, testCase["properties"]),
-    ...testCase["execution_blocks"].flatMap((recorded: Case) => compareExecution(block, program, recorded)),
+    ...compareProperties(declared, program, testCase["properties"]),
+    ...testCase["execution_blocks"].flatMap((recorded: Case) => compareExecution(built, recorded)),
     ...compareRuns(block, program, accepted, testCase["runs"]),
-    ...testCase["workflow_runs"].flatMap((recorded: Case) => compareWorkflow(block, program, recorded))
+    ...testCase["workflow_runs"].flatMap((recorded: Case) => compareWorkflow(built, recorded))
   ]
 }
 
@@ -134,7 +137,7 @@ const runCase = (_golden: Golden, testCase: Case): Outcome => {
       ? { ...outcome([]), differsByDesign: "a loop takes any block, not only leaves" }
       : outcome([], problems)
   }
-  if (!failed(made)) return outcome([], compareAll(made.block, made.program, testCase))
+  if (!failed(made)) return outcome([], compareAll(made, testCase))
   if (hasTwoOfOneName(composition))
     return { ...outcome([]), differsByDesign: "two blocks of one name in one composition are refused" }
   const unusable = isError(testCase["properties"].inputs) && testCase["runs"].every(isError)

@@ -17,7 +17,7 @@ import {
   leavesOf,
   type Loop as LoopOf,
   loopParams,
-  mayBeTakenAway,
+  takenAway,
   type Param,
   resolved,
   type Rule,
@@ -48,6 +48,8 @@ export interface Program {
   readonly configs: ReadonlyMap<string, Key>
   /** of each group (`kwargs_type`) the names that some block puts into it */
   readonly groups: ReadonlyMap<string, ReadonlySet<string>>
+  /** the variables that some block may overwrite with null */
+  readonly takenAway: ReadonlySet<string>
 }
 
 const programOf = (parts: ReadonlyArray<Composition>): Program => {
@@ -74,7 +76,7 @@ const programOf = (parts: ReadonlyArray<Composition>): Program => {
       groups.set(group, name === null ? members : members.add(name))
     }
   }
-  return { parts: parts.flatMap(everyPart), components, configs, groups }
+  return { parts: parts.flatMap(everyPart), components, configs, groups, takenAway: takenAway(parts) }
 }
 
 /** The variables that only the interpreter knows: they are neither given nor shown. */
@@ -82,6 +84,8 @@ export const isPrivate = (name: string): boolean => name.startsWith("$")
 
 interface Around {
   readonly program: Program
+  /** `run`: blocks write back what diffusers' block state writes back. `look`: they declare what they declare there. */
+  readonly purpose: "run" | "look"
   /** what earlier blocks may have left unwritten although diffusers counts on it */
   readonly unsure: ReadonlySet<string>
   readonly loop?: { readonly name: string; readonly params: ReadonlyMap<string, Param>; readonly declared: Set<string> }
@@ -104,7 +108,7 @@ const fieldOf = ({ default: value, name, required }: Param, unsure: ReadonlySet<
  * assign, those with a default) are declared as outputs too. A group is a variable that holds a record.
  */
 const leafOf = (name: string, leaf: Leaf, around: Around): Block.Any => {
-  const { loop, program, unsure } = around
+  const { loop, program, purpose, unsure } = around
   const reads = leaf.ops.flatMap(([, expression]) => readsOf(expression))
   const appended = reads.filter(([operator]) => operator === "append_in_place").map(([, read]) => read)
   const targets = new Set([...leaf.ops.map(([target]) => target), ...appended])
@@ -139,7 +143,8 @@ const leafOf = (name: string, leaf: Leaf, around: Around): Block.Any => {
 
   const writes: Fields = {}
   for (const output of outputs) writes[output] = Schema.Json
-  for (const param of params) if (targets.has(param.name) || isThere(param.default)) writes[param.name] = Schema.Json
+  for (const param of purpose === "look" ? [] : params)
+    if (targets.has(param.name) || isThere(param.default)) writes[param.name] ??= Schema.Json
   for (const member of members) writes[member] ??= Field.optional(Schema.Json)
   for (const group of groups) writes[group] = [...produced.values()].includes(group) ? Group : Field.optional(Group)
   for (const [variable, at] of shared) {
@@ -183,7 +188,7 @@ const leafOf = (name: string, leaf: Leaf, around: Around): Block.Any => {
     const out: Record<string, Value> = {}
     // nothing can be taken out of a state: what a block overwrites with null is null from then on
     const give = (variable: string, value: Value | undefined) => {
-      if (variable in writes && (isThere(value) || (value === null && isThere(given[variable])))) out[variable] = value
+      if (variable in writes && (isThere(value) || (value === null && targets.has(variable)))) out[variable] = value
     }
     for (const variable of [...outputs, ...own, ...members]) give(variable, local.get(variable))
     for (const [variable, at] of shared) {
@@ -265,7 +270,7 @@ const autoOf = (name: string, { blocks, class: description, triggers }: Auto, ar
     throw new WiringError({ message: `'${name}' has ${blocks.length} branches and ${triggers.length} triggers` })
   const branches = blocks.map(([branch, block]) => blockOf(branch, block, around))
   const first = triggers.indexOf(null)
-  const mayBeNull = triggers.some((trigger) => trigger !== null && mayBeTakenAway(around.program.parts, trigger))
+  const mayBeNull = triggers.some((trigger) => trigger !== null && around.program.takenAway.has(trigger))
   if (!mayBeNull && (first < 0 || first === triggers.length - 1)) {
     const pairs = branches.map((branch, i) => {
       const trigger = triggers[i] ?? null
@@ -425,19 +430,25 @@ const applied = (self: Steps, edit: Edit, around: Around): Steps => {
   return steps(last === undefined ? Block.sequential(self.name, [block]) : Block.insertAfter(self, last, block))
 }
 
+export interface Built {
+  readonly program: Program
+  /** for running: a block declares as outputs the inputs that it writes back */
+  readonly block: AnyBlock
+  /** for looking at: a block declares what it declares in diffusers */
+  readonly declared: AnyBlock
+}
+
 /** The whole composition of a case, edited. */
-export const build = (
-  composition: Composition,
-  edits: ReadonlyArray<Edit>
-): { readonly block: AnyBlock; readonly program: Program } => {
+export const build = (composition: Composition, edits: ReadonlyArray<Edit>): Built => {
   const whole = editedComposition(composition, edits)
-  const parts = [whole, ...edits.flatMap((edit) => (edit[0] === "pop" ? [] : [edit[2]]))]
-  const program = programOf(parts)
-  const around = { program, unsure: new Set<string>() }
-  const made = blockOf(composition.class, whole, around)
-  if (!isSequence(whole)) return { block: untyped(made), program }
-  const block = edits.reduce((self, edit) => applied(self, edit, around), steps(made))
-  return { block: untyped(block), program }
+  const program = programOf([whole, ...edits.flatMap((edit) => (edit[0] === "pop" ? [] : [edit[2]]))])
+  const make = (purpose: Around["purpose"]): AnyBlock => {
+    const around = { program, purpose, unsure: new Set<string>() }
+    const made = blockOf(composition.class, whole, around)
+    if (!isSequence(whole)) return untyped(made)
+    return untyped(edits.reduce((self, edit) => applied(self, edit, around), steps(made)))
+  }
+  return { program, block: make("run"), declared: make("look") }
 }
 
 /** The block that a hook was put on. */

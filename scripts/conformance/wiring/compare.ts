@@ -56,24 +56,24 @@ const inputNames = (place: string, block: Block.Any, program: Program, want: Rea
   ]
 }
 
-/** An output that only we have is an input that is written back, or one that diffusers hides. */
+/** An output that only we have is one that diffusers hides. */
 const outputNames = (place: string, block: Block.Any, program: Program, want: ReadonlyArray<string>): Problems => {
-  const inputs = new Set(program.parts.flatMap(leavesOf).flatMap((leaf) => named(leaf.inputs)))
   const hidden = new Set(program.parts.flatMap((part) => [...hiddenOutputs(part)]))
-  const members = new Set([...program.groups.values()].flatMap((names) => [...names]))
-  return sameNames(
-    place,
-    visible(Object.keys(block.outputs), program).filter((name) => want.includes(name) || !inputs.has(name)),
-    want,
-    (name) => hidden.has(name) || members.has(name)
+  return sameNames(place, visible(Object.keys(block.outputs), program).toSorted(), want.toSorted(), (name) =>
+    hidden.has(name)
   )
 }
 
-const branchDefault = (block: Block.Any, branch: string, name: string): ReadonlyArray<Value | undefined> =>
-  unhooked(block).blocks.flatMap((inner) => [
-    ...(block.kind === "conditional" && inner.name === branch ? [defaultOf(inner, name)] : []),
-    ...branchDefault(inner, branch, name)
-  ])
+/** The defaults of a branch, which may be a choice in turn: `image.inpaint`. */
+const branchDefaults = (self: Block.Any, path: string, name: string): ReadonlyArray<Value | undefined> => {
+  const block = unhooked(self)
+  if (block.kind !== "conditional") return block.blocks.flatMap((inner) => branchDefaults(inner, path, name))
+  return block.blocks.flatMap((inner) => {
+    if (inner.name === path) return [defaultOf(inner, name)]
+    const rest = path.startsWith(`${inner.name}.`) ? path.slice(inner.name.length + 1) : path
+    return branchDefaults(inner, rest, name)
+  })
+}
 
 interface Input extends Param {
   readonly name: string
@@ -89,7 +89,7 @@ const inputOf = (block: Block.Any, input: Input, needed: ReadonlyArray<string>):
   if (branches === undefined)
     return [...problems, ...same(`${place} by default`, defaultOf(block, name) ?? null, value)]
   const differing = Object.entries(branches).flatMap(([branch, own]) =>
-    branchDefault(block, branch, name).some((found) => isDeepStrictEqual(found ?? null, own))
+    branchDefaults(block, branch, name).some((found) => isDeepStrictEqual(found ?? null, own))
       ? []
       : [`${place}: branch '${branch}' has not the default ${text(own)}`]
   )

@@ -159,10 +159,25 @@ export const triggerNames = (composition: Composition): ReadonlyArray<string> =>
     ? [...composition.triggers].filter((name) => name !== null)
     : []
 
-/** Whether some block may overwrite one of its own inputs with null, which takes the variable away. */
-export const mayBeTakenAway = (parts: ReadonlyArray<Composition>, variable: string): boolean =>
-  parts
-    .flatMap(leavesOf)
-    .some(
-      (leaf) => leaf.inputs.some(({ name }) => name === variable) && leaf.ops.some(([target]) => target === variable)
-    )
+const mayBeNull = (expression: Expression, leaf: Leaf, assigned: ReadonlySet<string>): boolean => {
+  if (!Array.isArray(expression)) return expression === null
+  const [operator, first, second, third] = expression
+  if (operator === "if_present") return mayBeNull(second, leaf, assigned) || mayBeNull(third, leaf, assigned)
+  if (operator === "config") return true
+  if (operator !== "get") return false
+  const input = leaf.inputs.find(({ name }) => name === first)
+  return assigned.has(first) || (input?.required !== true && (input?.default ?? null) === null)
+}
+
+/** The variables that some block may overwrite with null: it takes them away. */
+export const takenAway = (parts: ReadonlyArray<Composition>): ReadonlySet<string> => {
+  const names = new Set<string>()
+  for (const leaf of parts.flatMap(leavesOf)) {
+    const assigned = new Set<string>()
+    for (const [target, expression] of leaf.ops) {
+      if (mayBeNull(expression, leaf, assigned)) names.add(target)
+      if (names.has(target)) assigned.add(target)
+    }
+  }
+  return names
+}

@@ -11,20 +11,23 @@ import { type Param, triggerNames, type Value } from "./composition.ts"
 const defaultIn = (block: Block.Any, name: string): Value | undefined =>
   Block.inputJsonSchema(block).properties[name]?.["default"] as Value | undefined
 
+/** How many blocks read an input, those aside that only look whether it is there. */
+const readersOf = (self: Block.Any, name: string): number => {
+  const block = unhooked(self)
+  if (!(name in block.inputs)) return 0
+  return block.blocks.length === 0 || block.kind === "loop"
+    ? 1
+    : block.blocks.reduce((sum, inner) => sum + readersOf(inner, name), 0)
+}
+
 /** The default that a composition has for an input: of its first reader; none where branches disagree. */
 export const defaultOf = (self: Block.Any, name: string): Value | undefined => {
   const block = unhooked(self)
-  if (!(name in block.inputs)) return undefined
-  const readers = block.blocks.filter((inner) => name in inner.inputs)
+  const readers = block.blocks.filter((inner) => readersOf(inner, name) > 0)
   if (block.kind === "sequential" && readers.length > 0) return defaultOf(readers[0]!, name)
   if (block.kind !== "conditional") return defaultIn(block, name)
   const [first, ...others] = readers.map((branch) => defaultOf(branch, name))
   return others.every((other) => JSON.stringify(other) === JSON.stringify(first)) ? first : undefined
-}
-
-const readersOf = (block: Block.Any, name: string): number => {
-  if (!(name in block.inputs)) return 0
-  return block.blocks.length === 0 ? 1 : block.blocks.reduce((sum, inner) => sum + readersOf(inner, name), 0)
 }
 
 /** The defaults that must be there before the first block: one reader's own default would do where there is only one. */
