@@ -1,5 +1,6 @@
 /** What a hub may answer, what it may list, and where the token goes. */
 import * as Hub from "@effect-blocks/diffusion/Hub"
+import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import { assert, describe, it } from "@effect/vitest"
 import * as Cause from "effect/Cause"
 import * as ConfigProvider from "effect/ConfigProvider"
@@ -202,6 +203,24 @@ describe("an answer that is none", () => {
       assert.strictEqual(times.length, 1)
     })
   )
+})
+
+describe("any HTTP client of Effect", () => {
+  for (const [name, layer] of [
+    ["fetch", FetchHttpClient.layer],
+    ["undici", NodeHttpClient.layerUndici],
+    ["node:http", NodeHttpClient.layerNodeHttp]
+  ] as const) {
+    it.live(`downloads, with redirects and without telling the token: ${name}`, () =>
+      Effect.gen(function* () {
+        const { given, hub } = yield* place({ token: TOKEN })
+        const folder = yield* Hub.download({ repo: "org/name", ...given, token: secret }).pipe(Effect.provide(layer))
+        assert.deepStrictEqual(filesOf(folder), files)
+        assert.isTrue(hub.log.some(({ at }) => at === "storage"))
+        assert.isTrue(hub.log.every(({ at, headers }) => (at === "hub") === (headers.authorization !== undefined)))
+      })
+    )
+  }
 })
 
 describe("the token", () => {
@@ -420,6 +439,52 @@ describe("a listing", () => {
       assert.match(error.message, /has not unet\/model\.bf16\.onnx or unet\/model_bf16\.onnx/)
     })
   )
+})
+
+/** an ONNX graph whose one weight lies in that file: fields of onnx.proto by hand */
+const graphWith = (location: string): Buffer => {
+  const field = (number: number, bytes: Buffer) => Buffer.concat([Buffer.from([number * 8 + 2, bytes.length]), bytes])
+  const entry = Buffer.concat([field(1, Buffer.from("location")), field(2, Buffer.from(location))])
+  const initializer = Buffer.concat([field(8, Buffer.from("weight")), field(13, entry)])
+  return Buffer.concat([Buffer.from([8, 9]), field(7, field(5, initializer))])
+}
+
+describe("weights beside a graph", () => {
+  const withWeights = (location: string) =>
+    place({
+      files: new Map([
+        ...files,
+        ["unet/model.onnx", graphWith(location)],
+        ["unet/weights.bin", bytesOf(3, 100)],
+        ["unet/other.bin", bytesOf(4, 100)]
+      ])
+    })
+
+  it.live("come by the name that the graph gives them", () =>
+    Effect.gen(function* () {
+      const { given } = yield* withWeights("weights.bin")
+      const folder = yield* get(given)
+      assert.deepStrictEqual(readdirSync(join(folder, "unet")).toSorted(), ["config.json", "model.onnx", "weights.bin"])
+      rmSync(join(folder, "unet/weights.bin"))
+      const error = yield* Effect.flip(get({ ...given, offline: true }))
+      assert.match(error.message, /the cache has not unet\/weights\.bin/)
+    })
+  )
+
+  for (const [location, reason] of [
+    ["none.bin", "NotFound"],
+    ["../../outside.bin", "Unsafe"],
+    ["/etc/passwd", "Unsafe"]
+  ] as const) {
+    it.live(`that are ${location} are refused`, () =>
+      Effect.gen(function* () {
+        const { given } = yield* withWeights(location)
+        const error = yield* Effect.flip(get(given))
+        assert.strictEqual(error.reason, reason)
+        assert.match(error.message, /^org\/name\/unet\/model\.onnx: .*weights/)
+      })
+    )
+  }
 })
 
 describe("offline", () => {

@@ -38,7 +38,8 @@ const dtypes: Readonly<Record<number, Tensor.DType>> = {
 const field = {
   model: { irVersion: 1, graph: 7 },
   graph: { initializer: 5, input: 11, output: 12 },
-  initializer: { name: 8 },
+  initializer: { name: 8, externalData: 13 },
+  entry: { key: 1, value: 2 },
   value: { name: 1, type: 2 },
   type: { tensor: 1 },
   tensor: { elementType: 1, shape: 2 },
@@ -197,4 +198,41 @@ export const readSignature = async (path: string): Promise<Signature> => {
   } finally {
     await file.close()
   }
+}
+
+/** The files beside it that hold its weights, as it names them; they are not looked at. Fails as `readSignature` does. */
+export const readExternalData = async (path: string): Promise<ReadonlySet<string>> => {
+  const file = await open(path, "r")
+  try {
+    const { size } = await file.stat()
+    const reader = new Reader(file, size)
+    const found = new Set<string>()
+    await reader.fields(size, (number, wire, length) => {
+      if (number !== field.model.graph || wire !== LENGTH) return undefined
+      return reader.fields(reader.position + length, (inGraph, wireGraph, lengthGraph) => {
+        if (inGraph !== field.graph.initializer || wireGraph !== LENGTH) return undefined
+        return reader.fields(reader.position + lengthGraph, (inInitializer, wireInitializer, lengthInitializer) => {
+          if (inInitializer !== field.initializer.externalData || wireInitializer !== LENGTH) return undefined
+          return readEntry(reader, reader.position + lengthInitializer).then(([key, value]) => {
+            if (key === "location") found.add(value)
+          })
+        })
+      })
+    })
+    return found
+  } finally {
+    await file.close()
+  }
+}
+
+const readEntry = async (reader: Reader, end: number): Promise<readonly [key: string, value: string]> => {
+  let key = ""
+  let value = ""
+  await reader.fields(end, (number, wire, length) => {
+    if (wire !== LENGTH) return undefined
+    if (number === field.entry.key) return reader.text(length).then((text) => void (key = text))
+    if (number === field.entry.value) return reader.text(length).then((text) => void (value = text))
+    return undefined
+  })
+  return [key, value]
 }

@@ -4,12 +4,14 @@ import * as Effect from "effect/Effect"
 import type * as HttpClient from "effect/http/HttpClient"
 import * as Schema from "effect/Schema"
 import { mkdir, statfs } from "node:fs/promises"
+import { posix } from "node:path"
 import { HubError } from "../../HubError.ts"
+import { NotOnnx, readExternalData } from "../onnxFile.ts"
 import type { Folders } from "./cache.ts"
 import { attempt, folders as foldersIn, paths, present, readOptional, writeAtomic } from "./cache.ts"
 import type { Entry, Selection } from "./listing.ts"
 import { checkPaths, decodeAnswer, foldersOf, Listing, select } from "./listing.ts"
-import { checkNames, isCommit } from "./names.ts"
+import { checkNames, isCommit, unsafePath } from "./names.ts"
 import type { Event } from "./event.ts"
 import * as request from "./request.ts"
 import type { Policy } from "./retry.ts"
@@ -67,6 +69,8 @@ export const download = Effect.fn("Hub.download")(function* (
     })
   }
   yield* fetchAll(task, settings, folders, listing.commit, entries)
+  const weights = yield* weightsOf(folders, listing, entries)
+  yield* fetchAll(task, settings, folders, listing.commit, weights)
   if (!settings.offline && revision !== listing.commit) {
     // a revision is remembered when what it names is whole
     yield* attempt(repo, () => writeAtomic(folders, paths.ref(folders, revision), listing.commit))
@@ -170,6 +174,48 @@ const namedFolders = Effect.fnUntraced(function* <R>(
       })
   })
   return { index, folders: named.filter((folder) => !task.without.includes(folder)) }
+})
+
+/** the files that graphs name as their weights, whatever they are called */
+const weightsOf = Effect.fnUntraced(function* (
+  folders: Folders,
+  listing: Listing,
+  entries: ReadonlyArray<Entry>
+): Effect.fn.Return<ReadonlyArray<Entry>, HubError> {
+  const { repo } = folders
+  const snapshot = paths.snapshot(folders, listing.commit)
+  const found = new Map<string, Entry>()
+  for (const { path } of entries) {
+    if (!path.endsWith(".onnx")) continue
+    const names = yield* attempt(repo, () =>
+      // what is no graph at all is said where it is opened
+      readExternalData(`${snapshot}/${path}`).catch((error) => {
+        if (error instanceof NotOnnx) return []
+        throw error
+      })
+    )
+    for (const name of names) {
+      const file = posix.join(posix.dirname(path), name.replace(/^(?:\.\/)+/, ""))
+      const why = unsafePath(name.replace(/^(?:\.\/)+/, ""))
+      const entry = why === undefined ? listing.entries.find((other) => other.path === file) : undefined
+      if (entry !== undefined) {
+        found.set(file, entry)
+        continue
+      }
+      const shown = JSON.stringify(name.slice(0, 100))
+      return yield* new HubError({
+        repo,
+        file: path,
+        reason: why === undefined ? "NotFound" : "Unsafe",
+        detail:
+          why === undefined
+            ? `the repository has not the weights that it names: ${shown}`
+            : `it names weights ${shown}: ${why}`,
+        advice: "choose another revision or repository, and tell its owner"
+      })
+    }
+  }
+  return [...found.values()]
 })
 
 // ------------------------------------------------------------------ the files

@@ -22,9 +22,11 @@ const transient: ReadonlySet<HubError["reason"]> = new Set([
   "Truncated"
 ])
 
+/** too late, too many, and a storage's signature that ran out */
+const again: ReadonlySet<number> = new Set([403, 408, 429])
+
 const isTransient = (error: HubError): boolean =>
-  transient.has(error.reason) &&
-  (error.status === undefined || error.status === 429 || error.status >= 500 || error.status === 403)
+  transient.has(error.reason) && (error.status === undefined || again.has(error.status) || error.status >= 500)
 
 /**
  * Tries again with growing pauses, or with the pause that the server asks for. `progress` counts what came so far: tries
