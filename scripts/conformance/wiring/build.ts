@@ -166,8 +166,9 @@ const leafOf = (name: string, leaf: Leaf, around: Around): Block.Any => {
       local.set(param.name, value)
     }
     for (const group of consumed) {
-      for (const [member, value] of Object.entries(recordOf(group))) local.set(member, value)
-      local.set(group, recordOf(group))
+      const there = Object.entries(recordOf(group)).filter(([, value]) => value !== null)
+      for (const [member, value] of there) local.set(member, value)
+      local.set(group, Object.fromEntries(there))
     }
     for (const [variable, at] of shared) {
       const value = given[at]
@@ -200,11 +201,7 @@ const leafOf = (name: string, leaf: Leaf, around: Around): Block.Any => {
       const fresh = [...produced].filter(([, of]) => of === group).map(([member]) => member)
       const changed = Object.keys(before).filter((member) => targets.has(member))
       const after: Record<string, Value> = { ...before }
-      for (const member of [...changed, ...fresh]) {
-        const value = local.get(member)
-        if (isThere(value)) after[member] = value
-        else delete after[member]
-      }
+      for (const member of [...changed, ...fresh]) after[member] = local.get(member) ?? null
       if (fresh.length > 0 || changed.length > 0) out[group] = after
     }
     return out

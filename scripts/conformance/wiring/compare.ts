@@ -14,18 +14,13 @@ export const same = (place: string, got: unknown, want: unknown): Problems =>
 export const isError = (recorded: unknown): boolean =>
   typeof recorded === "object" && recorded !== null && "error" in recorded
 
-/** The names that both have, in the order of each; then what only one of them has. */
+/** What only one of them has. */
 const sameNames = (
   place: string,
   got: ReadonlyArray<string>,
   want: ReadonlyArray<string>,
   explained: (name: string) => boolean
 ): Problems => [
-  ...same(
-    `${place}, in order`,
-    got.filter((name) => want.includes(name)),
-    want.filter((name) => got.includes(name))
-  ),
   ...want.filter((name) => !got.includes(name)).map((name) => `${place}: '${name}' is not there`),
   ...got.filter((name) => !want.includes(name) && !explained(name)).map((name) => `${place}: '${name}' is too much`)
 ]
@@ -41,10 +36,18 @@ const inputNames = (place: string, block: Block.Any, program: Program, want: Rea
   const triggers = triggersOf(program)
   const { required } = Block.inputJsonSchema(block)
   const written = new Set(program.parts.flatMap(leavesOf).flatMap((leaf) => leaf.outputs.map(({ name }) => name)))
+  const names = visible(Object.keys(block.inputs), program)
+  // in order: what is also written may be an input from another block on
+  const both = (name: string) => !written.has(name) && !triggers.has(name) && names.includes(name)
   return [
+    ...same(
+      `${place} in order`,
+      names.filter((name) => both(name) && named(want).includes(name)),
+      named(want).filter(both)
+    ),
     ...sameNames(
       place,
-      visible(Object.keys(block.inputs), program),
+      names,
       named(want),
       (name) => !required.includes(name) && (triggers.has(name) || written.has(name))
     ),
@@ -59,9 +62,7 @@ const inputNames = (place: string, block: Block.Any, program: Program, want: Rea
 /** An output that only we have is one that diffusers hides. */
 const outputNames = (place: string, block: Block.Any, program: Program, want: ReadonlyArray<string>): Problems => {
   const hidden = new Set(program.parts.flatMap((part) => [...hiddenOutputs(part)]))
-  return sameNames(place, visible(Object.keys(block.outputs), program).toSorted(), want.toSorted(), (name) =>
-    hidden.has(name)
-  )
+  return sameNames(place, visible(Object.keys(block.outputs), program), want, (name) => hidden.has(name))
 }
 
 /** The defaults of a branch, which may be a choice in turn: `image.inpaint`. */
@@ -115,12 +116,13 @@ const workflowsOf = (block: Block.Any): ReadonlyArray<string> =>
 
 export const compareProperties = (block: AnyBlock, program: Program, want: Properties): Problems => {
   const inputs = want.inputs.filter((input): input is Input => input.name !== null)
-  // a loop may list a name twice: the first default counts that there is
+  // a loop may list a name twice: where it needs a value, one entry without a default is enough; else the first default counts
   const seen = inputs
     .filter(({ name }, i) => inputs.findIndex((input) => input.name === name) === i)
     .map((input) => {
-      const filled = inputs.find(({ default: value, name }) => name === input.name && (value ?? null) !== null)
-      return { ...input, default: filled?.default ?? null }
+      const defaults = inputs.filter(({ name }) => name === input.name).map(({ default: value = null }) => value)
+      const bare = input.required === true && defaults.includes(null)
+      return { ...input, default: bare ? null : (defaults.find((value) => value !== null) ?? null) }
     })
   return [
     ...inputNames("inputs", block, program, want.inputs),

@@ -85,18 +85,24 @@ export const everyPart = (composition: Composition): ReadonlyArray<Composition> 
   ...childrenOf(composition).flatMap(everyPart)
 ]
 
-/** The names that a loop has in its block state from the start, each with the first default and whether anybody needs it. */
+/** The names that a loop has in its block state from the start, each with its default or the need for a value. */
 export const loopParams = (loop: Loop): ReadonlyMap<string, Param> => {
+  const own = loop.loop_inputs ?? []
+  const leaves = childrenOf(loop).flatMap(leavesOf)
+  const needed = new Set(
+    [...own, ...leaves.flatMap((leaf) => leaf.inputs)].flatMap((p) => (p.required ? [p.name] : []))
+  )
   const params = new Map<string, Param>()
   const written = new Set<string>()
-  const add = (param: Param) => {
-    if (param.name === null || written.has(param.name)) return
-    const known = params.get(param.name)
-    const needed = known?.required === true || param.required === true
-    params.set(param.name, { name: param.name, default: known?.default ?? param.default ?? null, required: needed })
+  const add = ({ default: value = null, name }: Param) => {
+    if (name === null || written.has(name)) return
+    const known = params.get(name)
+    const required = needed.has(name)
+    const bare = required && (value === null || (known !== undefined && (known.default ?? null) === null))
+    params.set(name, { name, required, default: bare ? null : (known?.default ?? value) })
   }
-  for (const param of loop.loop_inputs ?? []) add(param)
-  for (const leaf of childrenOf(loop).flatMap(leavesOf)) {
+  for (const param of own) add(param)
+  for (const leaf of leaves) {
     for (const param of leaf.inputs) add(param)
     for (const { name } of leaf.outputs) written.add(name)
   }

@@ -31,24 +31,24 @@ export const defaultOf = (self: Block.Any, name: string): Value | undefined => {
 }
 
 /** The defaults that must be there before the first block: one reader's own default would do where there is only one. */
-const early = (block: Block.Any, triggers: ReadonlySet<string>): Values =>
+const early = (block: Block.Any, { accepted, inputs }: Run, triggers: ReadonlySet<string>): Values =>
   Object.fromEntries(
-    Object.keys(block.inputs).flatMap((name) => {
+    accepted.flatMap(({ name }) => {
+      if (name === null || name in inputs) return []
       const value = readersOf(block, name) > 1 || triggers.has(name) ? defaultOf(block, name) : undefined
       return value === undefined ? [] : [[name, value]]
     })
   )
 
-const withoutNull = (value: Value): Value =>
-  typeof value === "object" && value !== null && !Array.isArray(value)
-    ? Object.fromEntries(Object.entries(value).filter(([, member]) => member !== null))
-    : value
-
-/** What a caller's names come to: those that diffusers would ignore are not passed, and null is left out. */
-const given = (inputs: Values, accepted: ReadonlyArray<Param>, groups: Program["groups"]): Values => {
+/**
+ * What a caller's names come to: those that diffusers would ignore are not passed, null is left out, and a group joins
+ * what the state has of it.
+ */
+const given = ({ accepted, inputs, state = {} }: Run, { groups }: Program): Values => {
   const names = new Set(accepted.flatMap(({ kwargs_type: group, name }) => [name ?? group ?? ""]))
   const kept = Object.entries(inputs).filter(([name, value]) => names.has(name) && value !== null)
-  return Object.fromEntries(kept.map(([name, value]) => [name, groups.has(name) ? withoutNull(value) : value]))
+  const joined = (name: string, value: Value): Value => ({ ...(state[name] as Values), ...(value as Values) })
+  return Object.fromEntries(kept.map(([name, value]) => [name, groups.has(name) ? joined(name, value) : value]))
 }
 
 export interface Run {
@@ -75,7 +75,7 @@ const stateOf = (block: AnyBlock, program: Program, accepted: ReadonlyArray<Para
   const state = Object.fromEntries(Object.entries(all).filter(([name, value]) => !isPrivate(name) && value !== null))
   const values: Record<string, Value> = {}
   for (const { name } of accepted) {
-    const value = name === null ? undefined : defaultOf(block, name)
+    const value = name === null || name in all ? undefined : defaultOf(block, name)
     if (name !== null && value !== undefined) values[name] = value
   }
   const groups: Record<string, ReadonlyArray<string>> = {}
@@ -83,7 +83,7 @@ const stateOf = (block: AnyBlock, program: Program, accepted: ReadonlyArray<Para
     if (!program.groups.has(name)) values[name] = value
     else {
       groups[name] = Object.keys(value as Values)
-      Object.assign(values, value)
+      for (const [member, one] of Object.entries(value as Values)) if (one !== null) values[member] = one
     }
   }
   return { state, values, groups }
@@ -91,9 +91,10 @@ const stateOf = (block: AnyBlock, program: Program, accepted: ReadonlyArray<Para
 
 export const triggersOf = (program: Program): ReadonlySet<string> => new Set(program.parts.flatMap(triggerNames))
 
-export const run = (block: AnyBlock, program: Program, { accepted, inputs, output, state }: Run): Result => {
-  const fresh = state === undefined ? early(block, triggersOf(program)) : {}
-  const before = { ...fresh, ...state, ...given(inputs, accepted, program.groups) }
+export const run = (block: AnyBlock, program: Program, request: Run): Result => {
+  const { accepted, output, state } = request
+  const fresh = state === undefined ? early(block, request, triggersOf(program)) : {}
+  const before = { ...fresh, ...state, ...given(request, program) }
   const services = [...program.components.values()].reduce(
     (context, [key, instance]) => Context.add(context, key, instance),
     Context.empty() as Context.Context<never>
