@@ -159,7 +159,7 @@ describe("effect-blocks", { timeout: 180_000 }, () => {
         ["emoji-diffusion"]
       )
       const described = JSON.parse((await succeeds(["describe", "inpainting", "--json"], folder)).stdout)
-      assert.includeMembers(described.inputs.required, ["prompt", "image", "maskImage"])
+      assert.includeMembers(described.inputs.required, ["image", "maskImage"])
       assert.match((await succeeds(["describe", "--mermaid"], folder)).stdout, /^flowchart TD\n/)
     }))
 })

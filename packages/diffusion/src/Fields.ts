@@ -42,7 +42,17 @@ const Embeds = Tensor.float32("batch", "tokens", "channels")
 // ------------------------------------------------------------------ what a caller gives
 
 /** what to draw; a list makes one picture (or `numImagesPerPrompt`) of each */
-export const prompt = Texts.pipe(Field.describe("What to draw; a list draws each"))
+export const prompt = Schema.optionalKey(Texts).pipe(
+  Field.describe("What to draw; a list draws each. promptEmbeds may be given in its place")
+)
+/** text states that were made elsewhere, in place of a prompt: `[prompts, tokens, channels]` */
+export const givenPromptEmbeds = Schema.optionalKey(Embeds).pipe(
+  Field.describe("Text states to draw from, in place of a prompt: one item for each")
+)
+/** text states that were made elsewhere, in place of a negative prompt: `[prompts, tokens, channels]` */
+export const givenNegativePromptEmbeds = Schema.optionalKey(Embeds).pipe(
+  Field.describe("Text states to draw away from, in place of a negative prompt: one item, or one for each prompt")
+)
 /** what not to draw; a list has one for each prompt. Left out, it is an empty text; for SDXL it may count as zeros */
 export const negativePrompt = Schema.optionalKey(Texts).pipe(
   Field.describe("What not to draw (ignored where guidance is off)")
@@ -117,6 +127,14 @@ export const prompt2 = Schema.optionalKey(Texts).pipe(
 /** the negative prompt for the second text encoder */
 export const negativePrompt2 = Schema.optionalKey(Texts).pipe(
   Field.describe("What the second text encoder is given for what not to draw, if that is not the negative prompt")
+)
+/** the pooled states that belong to `givenPromptEmbeds`: `[prompts, channels]` */
+export const givenPooledPromptEmbeds = Schema.optionalKey(Tensor.float32("batch", "channels")).pipe(
+  Field.describe("The pooled text states that belong to promptEmbeds")
+)
+/** the pooled states that belong to `givenNegativePromptEmbeds`: `[prompts, channels]` */
+export const givenNegativePooledPromptEmbeds = Schema.optionalKey(Tensor.float32("batch", "channels")).pipe(
+  Field.describe("The pooled text states that belong to negativePromptEmbeds")
 )
 /** how many of the text encoders' last layers to skip, beyond the one that SDXL skips anyway */
 export const clipSkip = Field.default(Schema.Int.check(between(0, 64)), 0).pipe(

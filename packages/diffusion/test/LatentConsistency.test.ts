@@ -148,7 +148,7 @@ describe("latent consistency", () => {
   it("takes no negative prompt and nothing that blocks only tell each other", () => {
     const { properties } = Block.inputJsonSchema(pipeline) as { properties: Record<string, object> }
     const given =
-      "prompt numImagesPerPrompt seed clipSkip height width latents image strength numInferenceSteps " +
+      "prompt promptEmbeds numImagesPerPrompt seed clipSkip height width latents image strength numInferenceSteps " +
       "originalInferenceSteps timesteps guidanceScale"
     assert.sameMembers(Object.keys(properties), given.split(" "))
     assert.deepInclude(properties["numInferenceSteps"], { default: 4 })

@@ -484,7 +484,7 @@ describe("the pipeline", () => {
     }
     // nothing that blocks only tell each other
     const given =
-      "prompt negativePrompt numImagesPerPrompt seed clipSkip height width latents image maskImage strength " +
+      "prompt promptEmbeds negativePrompt negativePromptEmbeds numImagesPerPrompt seed clipSkip height width latents image maskImage strength " +
       "paddingMaskCrop numInferenceSteps timesteps sigmas eta guidanceScale guidanceRescale"
     assert.sameMembers(Object.keys(properties), given.split(" "))
     assert.include(Block.describe(text2image), "How strongly the prompt counts")

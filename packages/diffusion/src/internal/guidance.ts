@@ -16,7 +16,7 @@ export const scaleFields = {
 /** where a step is, and the scales: what blocks that ask the guider read */
 export const guidanceFields = { t: Schema.Finite, i: Schema.Int, guidanceSteps: Fields.guidanceSteps, ...scaleFields }
 
-interface Scales {
+export interface Scales {
   readonly guidanceScale?: number
   readonly guidanceRescale?: number
   readonly unetGuidance?: typeof Fields.unetGuidance.Type

@@ -1,8 +1,12 @@
 /** What the families share in encoding prompts. */
+import * as Tensor from "@effect-blocks/ops/Tensor"
 import * as Effect from "effect/Effect"
 import { ComponentMismatch } from "../ComponentMismatch.ts"
 import type { ComponentError, TextEncoderShape, TextEncoding } from "../Components.ts"
+import * as Fields from "../Fields.ts"
 import type * as Tokenizer from "../Tokenizer.ts"
+import { pick } from "./batch.ts"
+import type { Problem } from "./refuse.ts"
 
 export const list = (texts: string | ReadonlyArray<string>): ReadonlyArray<string> =>
   typeof texts === "string" ? [texts] : texts
@@ -16,12 +20,16 @@ export interface Encoded extends TextEncoding {
   readonly removed: ReadonlyArray<string>
 }
 
+/** of no texts, for which no model is run */
+const nothing: TextEncoding = { lastHiddenState: Tensor.zeros("float32", [0, 0, 0]), hiddenStates: [] }
+
 /** Every different text once, all of them in one call of the model; what is cut is logged, as diffusers does. */
 export const encode = Effect.fnUntraced(function* (
   tokenizer: Tokenizer.Shape,
   textEncoder: TextEncoderShape,
   all: ReadonlyArray<string>
 ): Effect.fn.Return<Encoded, ComponentError> {
+  if (all.length === 0) return { ...nothing, rowOf: () => 0, removed: [] }
   const texts = [...new Set(all)]
   const { inputIds, truncated } = tokenizer.encode(texts)
   for (const { index, removed } of truncated) {
@@ -41,6 +49,128 @@ export const rowsOf = (
   count: number
 ): ReadonlyArray<number> =>
   Array.from({ length: prompts * count }, (_, i) => rowOf(texts[texts.length === 1 ? 0 : Math.floor(i / count)]!))
+
+type Float = Tensor.Tensor<"float32">
+
+/** what a caller draws from: texts, or their states */
+export const promptFields = { prompt: Fields.prompt, promptEmbeds: Fields.givenPromptEmbeds }
+/** what a caller draws away from */
+export const negativeFields = {
+  negativePrompt: Fields.negativePrompt,
+  negativePromptEmbeds: Fields.givenNegativePromptEmbeds
+}
+export interface Prompts {
+  readonly prompt?: string | ReadonlyArray<string>
+  readonly promptEmbeds?: Float
+  readonly negativePrompt?: string | ReadonlyArray<string>
+  readonly negativePromptEmbeds?: Float
+}
+
+/** how many prompts there are; none where neither they nor their states are given */
+export const countOf = ({ prompt, promptEmbeds }: Prompts): number =>
+  promptEmbeds?.shape[0] ?? (prompt === undefined ? 0 : list(prompt).length)
+
+/** what is wrong with prompts, apart from the models */
+export const promptProblems = (given: Prompts): ReadonlyArray<Problem | false> => {
+  const { negativePrompt, negativePromptEmbeds, prompt, promptEmbeds } = given
+  const count = countOf(given)
+  const fits = (length: number) => length === 1 || length === count
+  const negatives = negativePromptEmbeds?.shape[0] ?? 1
+  return [
+    prompt === undefined &&
+      promptEmbeds === undefined && { field: "prompt", actual: "missing", expected: "a prompt, or promptEmbeds" },
+    prompt !== undefined &&
+      promptEmbeds !== undefined && { field: "promptEmbeds", actual: "given beside a prompt", expected: "one of them" },
+    negativePrompt !== undefined &&
+      negativePromptEmbeds !== undefined && {
+        field: "negativePromptEmbeds",
+        actual: "given beside a negative prompt",
+        expected: "one of them"
+      },
+    promptEmbeds !== undefined &&
+      count === 0 && { field: "promptEmbeds", actual: String(promptEmbeds), expected: "at least one item" },
+    count > 0 &&
+      typeof negativePrompt === "object" &&
+      negativePrompt.length !== count && {
+        field: "negativePrompt",
+        actual: `a list of ${negativePrompt.length}`,
+        expected: `one text, or one for each of ${count} prompts`
+      },
+    count > 0 &&
+      !fits(negatives) && {
+        field: "negativePromptEmbeds",
+        actual: String(negativePromptEmbeds),
+        expected: `one item, or one for each of ${count} prompts`
+      }
+  ]
+}
+
+/** given states that a UNet of this width does not take */
+export const widthProblems = (
+  { negativePromptEmbeds, promptEmbeds }: Prompts,
+  channels: number
+): ReadonlyArray<Problem | false> =>
+  Object.entries({ promptEmbeds, negativePromptEmbeds }).map(
+    ([field, embeds]) =>
+      embeds !== undefined &&
+      (embeds.shape[2] !== channels || embeds.shape[1] === 0) && {
+        field,
+        actual: String(embeds),
+        expected: `float32[prompts, tokens, ${channels}], which is what the UNet takes`
+      }
+  )
+
+/** what a caller of SDXL may give in place of the pooled states */
+export const pooledFields = {
+  pooledPromptEmbeds: Fields.givenPooledPromptEmbeds,
+  negativePooledPromptEmbeds: Fields.givenNegativePooledPromptEmbeds
+}
+/** prompts for two text encoders */
+export interface PromptsXL extends Prompts {
+  readonly prompt2?: string | ReadonlyArray<string>
+  readonly negativePrompt2?: string | ReadonlyArray<string>
+  readonly pooledPromptEmbeds?: Float
+  readonly negativePooledPromptEmbeds?: Float
+}
+
+/** what is wrong with prompts for two text encoders beyond `promptProblems`: states come in pairs, and not with texts */
+export const pairProblems = (given: PromptsXL): ReadonlyArray<Problem | false> =>
+  (
+    [
+      ["promptEmbeds", "pooledPromptEmbeds", "prompt2"],
+      ["negativePromptEmbeds", "negativePooledPromptEmbeds", "negativePrompt2"]
+    ] as const
+  ).flatMap(([field, pooledField, text]): ReadonlyArray<Problem | false> => {
+    const { [field]: embeds, [pooledField]: pooled } = given
+    if (embeds === undefined) {
+      return [
+        pooled !== undefined && { field, actual: "missing", expected: `the states that belong to ${pooledField}` }
+      ]
+    }
+    return [
+      pooled?.shape[0] !== embeds.shape[0] && {
+        field: pooledField,
+        actual: pooled === undefined ? "missing" : String(pooled),
+        expected: `the ${embeds.shape[0]} pooled states that belong to ${field}`
+      },
+      given[text] !== undefined && { field, actual: `given beside ${text}`, expected: "one of them" }
+    ]
+  })
+
+/** conditional and unconditional states go to the UNet in one batch */
+export const tokensProblem = (embeds: Float, negative: Float): Problem | false =>
+  embeds.shape[1] !== negative.shape[1] && {
+    field: "negativePromptEmbeds",
+    actual: `of ${negative.shape[1]} tokens`,
+    expected: `${embeds.shape[1]}, as many as the states of the prompts have`
+  }
+
+/** given states, as often as there are pictures of each; one item serves all prompts */
+export const repeat = (embeds: Float, prompts: number, count: number): Float =>
+  pick(
+    embeds,
+    Array.from({ length: prompts * count }, (_, i) => (embeds.shape[0] === 1 ? 0 : Math.floor(i / count)))
+  )
 
 /** what `ComponentMismatch` says */
 export interface Mismatch {

@@ -8,10 +8,16 @@
 import * as Block from "@effect-blocks/core/Block"
 import { setGuidanceScale, setImageTimestepsLCM, setTimestepsLCM } from "../blocks/latentConsistency/beforeDenoise.ts"
 import { prepareImageLatents, prepareLatents } from "../blocks/stableDiffusion/beforeDenoise.ts"
-import { checkComponentsLCM, checkInputs, imageSize, setGuidance, textSize } from "../blocks/stableDiffusion/checks.ts"
+import {
+  checkComponentsLCM,
+  checkInputsLCM,
+  imageSize,
+  setGuidance,
+  textSize
+} from "../blocks/stableDiffusion/checks.ts"
 import { decodeLatents, postprocess } from "../blocks/stableDiffusion/decoders.ts"
 import { denoise } from "../blocks/stableDiffusion/denoise.ts"
-import { encodeImage, encodePrompt, preprocessImage } from "../blocks/stableDiffusion/encoders.ts"
+import { encodeImage, encodePromptLCM, preprocessImage } from "../blocks/stableDiffusion/encoders.ts"
 
 /**
  * Text to image.
@@ -28,12 +34,12 @@ export const text2image = Block.sequential(
   "text2image",
   [
     setGuidanceScale,
-    checkInputs,
+    checkInputsLCM,
     checkComponentsLCM,
     textSize,
     setTimestepsLCM,
     setGuidance,
-    encodePrompt,
+    encodePromptLCM,
     prepareLatents,
     denoise,
     decodeLatents,
@@ -56,14 +62,14 @@ export const image2image = Block.sequential(
   "image2image",
   [
     setGuidanceScale,
-    checkInputs,
+    checkInputsLCM,
     checkComponentsLCM,
     imageSize,
     setImageTimestepsLCM,
     setGuidance,
     preprocessImage,
     encodeImage,
-    encodePrompt,
+    encodePromptLCM,
     prepareImageLatents,
     denoise,
     decodeLatents,

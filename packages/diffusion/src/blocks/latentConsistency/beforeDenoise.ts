@@ -13,8 +13,8 @@ import { chosenSteps, stepOutputs } from "../../internal/runs.ts"
 import * as Scheduler from "../../Scheduler.ts"
 
 /**
- * How strongly the prompt counts: 8.5, if left out. The model has no unconditional prediction, so there is no negative
- * prompt and nothing to rescale.
+ * How strongly the prompt counts: 8.5, if left out. The model has no unconditional prediction, so there is nothing
+ * to rescale.
  *
  * ```ts
  * import { setGuidanceScale } from "@effect-blocks/diffusion/blocks/latentConsistency/beforeDenoise"
@@ -31,8 +31,8 @@ export const setGuidanceScale = Block.pure("setGuidanceScale", {
       Field.describe("How strongly the prompt counts; the model is told, and is run once a step")
     )
   },
-  outputs: { guidanceScale: Schema.Finite, guidanceRescale: Schema.Finite, negativePrompt: Fields.Texts },
-  run: ({ guidanceScale }) => ({ guidanceScale, guidanceRescale: 0, negativePrompt: "" })
+  outputs: { guidanceScale: Schema.Finite, guidanceRescale: Schema.Finite },
+  run: ({ guidanceScale }) => ({ guidanceScale, guidanceRescale: 0 })
 })
 
 const stepFields = {

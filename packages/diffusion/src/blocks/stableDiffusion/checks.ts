@@ -16,8 +16,17 @@ import * as Fields from "../../Fields.ts"
 import * as Guider from "../../Guider.ts"
 import { predictionsOf, settle } from "../../internal/guidance.ts"
 import { guidanceEmbedding, narrowest } from "../../internal/guidanceEmbedding.ts"
-import type { Mismatch } from "../../internal/prompts.ts"
-import { missingLayers } from "../../internal/prompts.ts"
+import type { Mismatch, Prompts } from "../../internal/prompts.ts"
+import {
+  countOf,
+  missingLayers,
+  negativeFields,
+  pairProblems,
+  pooledFields,
+  promptFields,
+  promptProblems,
+  widthProblems
+} from "../../internal/prompts.ts"
 import type { Problem } from "../../internal/refuse.ts"
 import { refuseAny } from "../../internal/refuse.ts"
 import { latentShape } from "../../internal/runs.ts"
@@ -73,48 +82,101 @@ const componentsFit = (
 
 /** Checks that the components belong together: what one gives, the next must take. */
 export const checkComponents = Block.make("checkComponents", {
-  description: "Checks that the components fit each other",
-  inputs: { clipSkip: Fields.clipSkip },
+  description: "Checks that the components fit each other, and given text states the UNet",
+  inputs: {
+    clipSkip: Fields.clipSkip,
+    promptEmbeds: Fields.givenPromptEmbeds,
+    negativePromptEmbeds: Fields.givenNegativePromptEmbeds
+  },
   outputs: {},
   components: { textEncoder: TextEncoder, unet: Unet, vae: VaeDecoder },
-  run: ({ clipSkip }, { textEncoder, unet, vae }) => refuseMismatch(componentsFit(textEncoder, unet, vae, clipSkip))
+  run: ({ clipSkip, ...given }, { textEncoder, unet, vae }) =>
+    Effect.andThen(
+      refuseMismatch(componentsFit(textEncoder, unet, vae, clipSkip)),
+      Effect.as(refuseAny("checkComponents", widthProblems(given, unet.crossAttentionDim)), {})
+    )
 })
 
 /** As `checkComponents`, for latent-consistency models: the UNet guides itself. */
 export const checkComponentsLCM = Block.make("checkComponents", {
-  description: "Checks that the components fit each other",
-  inputs: { clipSkip: Fields.clipSkip },
+  description: "Checks that the components fit each other, and given text states the UNet",
+  inputs: { clipSkip: Fields.clipSkip, promptEmbeds: Fields.givenPromptEmbeds },
   outputs: {},
   components: { textEncoder: TextEncoder, unet: Unet, vae: VaeDecoder },
-  run: ({ clipSkip }, { textEncoder, unet, vae }) =>
-    refuseMismatch([
-      ...componentsFit(textEncoder, unet, vae, clipSkip),
-      unet.timeCondProjDim === undefined && {
-        component: "unet",
-        actual: "a model without guidance embedding",
-        expected: "one of the latent-consistency family (time_cond_proj_dim)"
-      }
-    ])
+  run: ({ clipSkip, ...given }, { textEncoder, unet, vae }) =>
+    Effect.andThen(
+      refuseMismatch([
+        ...componentsFit(textEncoder, unet, vae, clipSkip),
+        unet.timeCondProjDim === undefined && {
+          component: "unet",
+          actual: "a model without guidance embedding",
+          expected: "one of the latent-consistency family (time_cond_proj_dim)"
+        }
+      ]),
+      Effect.as(refuseAny("checkComponents", widthProblems(given, unet.crossAttentionDim)), {})
+    )
 })
 
 /** As `checkComponents`, for SDXL: the states of both text encoders go to the UNet side by side. */
 export const checkComponentsXL = Block.make("checkComponents", {
-  description: "Checks that the components fit each other",
-  inputs: { clipSkip: Fields.clipSkip },
+  description: "Checks that the components fit each other, and given text states the UNet",
+  inputs: {
+    clipSkip: Fields.clipSkip,
+    promptEmbeds: Fields.givenPromptEmbeds,
+    negativePromptEmbeds: Fields.givenNegativePromptEmbeds,
+    prompt2: Fields.prompt2,
+    negativePrompt2: Fields.negativePrompt2,
+    ...pooledFields
+  },
   outputs: {},
   components: { textEncoder: TextEncoder, textEncoder2: TextEncoder2, unet: Unet, vae: VaeDecoder },
-  run: ({ clipSkip }, { textEncoder, textEncoder2, unet, vae }) =>
-    refuseMismatch([
-      missingLayers("textEncoder", textEncoder, clipSkip + 2),
-      missingLayers("textEncoder2", textEncoder2, clipSkip + 2),
-      textEncoder.width + textEncoder2.width !== unet.crossAttentionDim && {
-        component: "textEncoder2",
-        actual: `a model that gives ${textEncoder2.width} channels, and the first text encoder ${textEncoder.width}`,
-        expected: `${unet.crossAttentionDim} together, which is what the UNet takes`
-      },
-      ...unetFits(unet, vae, true)
-    ])
+  run: ({ clipSkip, ...given }, { textEncoder, textEncoder2, unet, vae }) =>
+    Effect.andThen(
+      refuseMismatch([
+        missingLayers("textEncoder", textEncoder, clipSkip + 2),
+        missingLayers("textEncoder2", textEncoder2, clipSkip + 2),
+        textEncoder.width + textEncoder2.width !== unet.crossAttentionDim && {
+          component: "textEncoder2",
+          actual: `a model that gives ${textEncoder2.width} channels, and the first text encoder ${textEncoder.width}`,
+          expected: `${unet.crossAttentionDim} together, which is what the UNet takes`
+        },
+        ...unetFits(unet, vae, true)
+      ]),
+      Effect.as(
+        refuseAny("checkComponents", [...widthProblems(given, unet.crossAttentionDim), ...pairProblems(given)]),
+        {}
+      )
+    )
 })
+
+const countFields = { numImagesPerPrompt: Fields.numImagesPerPrompt, seed: Fields.seed }
+interface CountInputs extends Prompts {
+  readonly numImagesPerPrompt: number
+  readonly seed: number | bigint | ReadonlyArray<number | bigint>
+}
+
+const startPictures = (inputs: CountInputs) => {
+  const { numImagesPerPrompt, seed } = inputs
+  const prompts = countOf(inputs)
+  const batchSize = prompts * numImagesPerPrompt
+  const seeds: ReadonlyArray<number | bigint> = typeof seed === "object" ? seed : [seed]
+  const checked = refuseAny("checkInputs", [
+    ...promptProblems(inputs),
+    batchSize > Fields.maxBatch && {
+      field: "numImagesPerPrompt",
+      actual: `${numImagesPerPrompt} for ${prompts} prompts`,
+      expected: `at most ${Fields.maxBatch} pictures in one run`
+    },
+    prompts > 0 &&
+      seeds.length !== 1 &&
+      seeds.length !== batchSize && {
+        field: "seed",
+        actual: `a list of ${seeds.length}`,
+        expected: `one seed, or one for each of ${batchSize} pictures`
+      }
+  ])
+  return Effect.map(checked, () => ({ batchSize, rng: seeds.map((one) => Rng.make(one)) }))
+}
 
 /**
  * Counts the pictures and starts their random generators: one for all, or one for each.
@@ -131,38 +193,17 @@ export const checkComponentsXL = Block.make("checkComponents", {
  */
 export const checkInputs = Block.make("checkInputs", {
   description: "Counts the pictures and starts their random generators",
-  inputs: {
-    prompt: Fields.prompt,
-    negativePrompt: Fields.negativePrompt,
-    numImagesPerPrompt: Fields.numImagesPerPrompt,
-    seed: Fields.seed
-  },
+  inputs: { ...promptFields, ...negativeFields, ...countFields },
   outputs: { batchSize: Fields.batchSize, rng: Fields.rng },
-  run: ({ prompt, negativePrompt = "", numImagesPerPrompt, seed }) => {
-    const prompts = typeof prompt === "string" ? 1 : prompt.length
-    const batchSize = prompts * numImagesPerPrompt
-    const seeds: ReadonlyArray<number | bigint> = typeof seed === "object" ? seed : [seed]
-    const checked = refuseAny("checkInputs", [
-      batchSize > Fields.maxBatch && {
-        field: "numImagesPerPrompt",
-        actual: `${numImagesPerPrompt} for ${prompts} prompts`,
-        expected: `at most ${Fields.maxBatch} pictures in one run`
-      },
-      typeof negativePrompt !== "string" &&
-        negativePrompt.length !== prompts && {
-          field: "negativePrompt",
-          actual: `a list of ${negativePrompt.length}`,
-          expected: `one text, or one for each of ${prompts} prompts`
-        },
-      seeds.length !== 1 &&
-        seeds.length !== batchSize && {
-          field: "seed",
-          actual: `a list of ${seeds.length}`,
-          expected: `one seed, or one for each of ${batchSize} pictures`
-        }
-    ])
-    return Effect.map(checked, () => ({ batchSize, rng: seeds.map((one) => Rng.make(one)) }))
-  }
+  run: (inputs) => startPictures(inputs)
+})
+
+/** As `checkInputs`, for models without negative prompts. */
+export const checkInputsLCM = Block.make("checkInputs", {
+  description: "Counts the pictures and starts their random generators",
+  inputs: { ...promptFields, ...countFields },
+  outputs: { batchSize: Fields.batchSize, rng: Fields.rng },
+  run: (inputs) => startPictures(inputs)
 })
 
 // ------------------------------------------------------------------ size

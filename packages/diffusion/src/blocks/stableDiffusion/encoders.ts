@@ -15,16 +15,85 @@ import * as Fields from "../../Fields.ts"
 import { Guider } from "../../Guider.ts"
 import { pick } from "../../internal/batch.ts"
 import { applyNormOf } from "../../internal/finalNorm.ts"
+import type { Scales } from "../../internal/guidance.ts"
 import { needsUncond, scaleFields, settle } from "../../internal/guidance.ts"
 import { samplePosterior } from "../../internal/latents.ts"
-import { checkLayers, encode, list, rowsOf } from "../../internal/prompts.ts"
-import { refuse } from "../../internal/refuse.ts"
+import type { Prompts } from "../../internal/prompts.ts"
+import {
+  checkLayers,
+  countOf,
+  encode,
+  list,
+  negativeFields,
+  promptFields,
+  promptProblems,
+  repeat,
+  rowsOf,
+  tokensProblem
+} from "../../internal/prompts.ts"
+import { refuse, refuseAny } from "../../internal/refuse.ts"
 import { Tokenizer } from "../../Tokenizer.ts"
+
+const encodeFields = {
+  clipSkip: Fields.clipSkip,
+  numImagesPerPrompt: Fields.numImagesPerPrompt,
+  ...scaleFields,
+  timesteps: Fields.timesteps,
+  guidanceSteps: Fields.guidanceSteps
+}
+const encodeOutputs = {
+  promptEmbeds: Fields.promptEmbeds,
+  negativePromptEmbeds: Fields.negativePromptEmbeds,
+  truncatedPrompts: Fields.truncatedPrompts
+}
+const encodeComponents = { tokenizer: Tokenizer, textEncoder: TextEncoder, guider: Guider }
+
+interface EncodeInputs extends Prompts, Scales {
+  readonly clipSkip: number
+  readonly numImagesPerPrompt: number
+  readonly timesteps: ReadonlyArray<number>
+  readonly guidanceSteps: number
+}
+interface EncodeComponents {
+  readonly tokenizer: Tokenizer["Service"]
+  readonly textEncoder: TextEncoder["Service"]
+  readonly guider: Guider["Service"]
+}
+
+const encodePrompts = Effect.fnUntraced(function* (
+  { clipSkip, guidanceSteps, numImagesPerPrompt, timesteps, ...given }: EncodeInputs,
+  { guider, textEncoder, tokenizer }: EncodeComponents
+) {
+  yield* refuseAny("encodePrompt", promptProblems(given))
+  const guidance = yield* settle(guider, given)
+  const count = countOf(given)
+  const needed = needsUncond(guidance, timesteps, guidanceSteps)
+  const prompts = given.prompt === undefined ? [] : list(given.prompt)
+  const negatives = needed && given.negativePromptEmbeds === undefined ? list(given.negativePrompt ?? "") : []
+  if (prompts.length > 0) yield* checkLayers("textEncoder", textEncoder, clipSkip + 1)
+  const encoded = yield* encode(tokenizer, textEncoder, [...prompts, ...negatives])
+  const embed = (texts: ReadonlyArray<string>, states: Tensor.Tensor<"float32">) =>
+    pick(states, rowsOf(encoded, texts, count, numImagesPerPrompt))
+  const last = encoded.lastHiddenState
+  // as in diffusers, only prompts skip layers
+  const skipped = clipSkip === 0 ? undefined : encoded.hiddenStates.at(-(clipSkip + 1))
+  const promptEmbeds =
+    given.promptEmbeds !== undefined
+      ? repeat(given.promptEmbeds, count, numImagesPerPrompt)
+      : embed(prompts, skipped === undefined ? last : applyNormOf(encoded.hiddenStates.at(-1)!, last, skipped))
+  const negativePromptEmbeds = !needed
+    ? promptEmbeds
+    : given.negativePromptEmbeds !== undefined
+      ? repeat(given.negativePromptEmbeds, count, numImagesPerPrompt)
+      : embed(negatives, last)
+  yield* refuseAny("encodePrompt", [tokensProblem(promptEmbeds, negativePromptEmbeds)])
+  return { promptEmbeds, negativePromptEmbeds, truncatedPrompts: encoded.removed }
+})
 
 /**
  * Prompts to text states, one row for each picture. Every different text is encoded once, all of them in one call. Where
  * no step needs the unconditional prediction, the negative prompts are not encoded, and `negativePromptEmbeds` is
- * `promptEmbeds`. A prompt that is too long loses its end, as in diffusers: the end is logged and given in
+ * `promptEmbeds`. States that were made elsewhere may be given in place of either. A prompt that is too long loses its end, as in diffusers: the end is logged and given in
  * `truncatedPrompts`.
  *
  * ```ts
@@ -48,45 +117,19 @@ import { Tokenizer } from "../../Tokenizer.ts"
  */
 export const encodePrompt = Block.make("encodePrompt", {
   description: "Turns the prompts into text states",
-  inputs: {
-    prompt: Fields.prompt,
-    negativePrompt: Fields.negativePrompt,
-    clipSkip: Fields.clipSkip,
-    numImagesPerPrompt: Fields.numImagesPerPrompt,
-    ...scaleFields,
-    timesteps: Fields.timesteps,
-    guidanceSteps: Fields.guidanceSteps
-  },
-  outputs: {
-    promptEmbeds: Fields.promptEmbeds,
-    negativePromptEmbeds: Fields.negativePromptEmbeds,
-    truncatedPrompts: Fields.truncatedPrompts
-  },
-  components: { tokenizer: Tokenizer, textEncoder: TextEncoder, guider: Guider },
-  run: Effect.fnUntraced(function* (
-    { prompt, negativePrompt, clipSkip, numImagesPerPrompt, timesteps, guidanceSteps, ...scales },
-    { tokenizer, textEncoder, guider }
-  ) {
-    const guidance = yield* settle(guider, scales)
-    const prompts = list(prompt)
-    const negatives = needsUncond(guidance, timesteps, guidanceSteps) ? list(negativePrompt ?? "") : []
-    yield* checkLayers("textEncoder", textEncoder, clipSkip + 1)
-    const encoded = yield* encode(tokenizer, textEncoder, [...prompts, ...negatives])
-    const embed = (texts: ReadonlyArray<string>, states: Tensor.Tensor<"float32">) =>
-      pick(states, rowsOf(encoded, texts, prompts.length, numImagesPerPrompt))
-    const last = encoded.lastHiddenState
-    // as in diffusers, only prompts skip layers
-    const skipped = clipSkip === 0 ? undefined : encoded.hiddenStates.at(-(clipSkip + 1))
-    const promptEmbeds = embed(
-      prompts,
-      skipped === undefined ? last : applyNormOf(encoded.hiddenStates.at(-1)!, last, skipped)
-    )
-    return {
-      promptEmbeds,
-      negativePromptEmbeds: negatives.length === 0 ? promptEmbeds : embed(negatives, last),
-      truncatedPrompts: encoded.removed
-    }
-  })
+  inputs: { ...promptFields, ...negativeFields, ...encodeFields },
+  outputs: encodeOutputs,
+  components: encodeComponents,
+  run: (inputs, components) => encodePrompts(inputs, components)
+})
+
+/** As `encodePrompt`, for models without negative prompts. */
+export const encodePromptLCM = Block.make("encodePrompt", {
+  description: "Turns the prompts into text states",
+  inputs: { ...promptFields, ...encodeFields },
+  outputs: encodeOutputs,
+  components: encodeComponents,
+  run: (inputs, components) => encodePrompts(inputs, components)
 })
 
 /**

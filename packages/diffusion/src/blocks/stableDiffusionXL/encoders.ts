@@ -11,10 +11,24 @@ import { TextEncoder, TextEncoder2 } from "../../Components.ts"
 import * as Fields from "../../Fields.ts"
 import { ForceZerosForEmptyPrompt } from "../../ForceZerosForEmptyPrompt.ts"
 import { Guider } from "../../Guider.ts"
-import { pick } from "../../internal/batch.ts"
+import { fill, pick } from "../../internal/batch.ts"
 import { needsUncond, scaleFields, settle } from "../../internal/guidance.ts"
 import type { Encoded } from "../../internal/prompts.ts"
-import { checkLayers, encode, list, rowsOf } from "../../internal/prompts.ts"
+import {
+  checkLayers,
+  countOf,
+  encode,
+  list,
+  negativeFields,
+  pairProblems,
+  pooledFields,
+  promptFields,
+  promptProblems,
+  repeat,
+  rowsOf,
+  tokensProblem
+} from "../../internal/prompts.ts"
+import { refuseAny } from "../../internal/refuse.ts"
 import { Tokenizer, Tokenizer2 } from "../../Tokenizer.ts"
 
 /** the states before the last layer, or further back: `checkLayers` has seen that they are there */
@@ -24,15 +38,16 @@ const zeros = (tensor: Tensor.Tensor<"float32">) => Tensor.zeros("float32", tens
 /**
  * Prompts to text states, one row for each picture: the next to last layers of both text encoders side by side, and the
  * pooled states of the second. A negative prompt that is not given counts as zeros, or as an empty text where the
- * repository says so.
+ * repository says so. States that were made elsewhere may be given in place of either, with their pooled states.
  */
 export const encodePromptXL = Block.make("encodePrompt", {
   description: "Turns the prompts into text states, with both text encoders",
   inputs: {
-    prompt: Fields.prompt,
+    ...promptFields,
     prompt2: Fields.prompt2,
-    negativePrompt: Fields.negativePrompt,
+    ...negativeFields,
     negativePrompt2: Fields.negativePrompt2,
+    ...pooledFields,
     clipSkip: Fields.clipSkip,
     numImagesPerPrompt: Fields.numImagesPerPrompt,
     ...scaleFields,
@@ -55,34 +70,30 @@ export const encodePromptXL = Block.make("encodePrompt", {
     forceZeros: ForceZerosForEmptyPrompt
   },
   run: Effect.fnUntraced(function* (
-    {
-      clipSkip,
-      guidanceSteps,
-      negativePrompt,
-      negativePrompt2,
-      numImagesPerPrompt,
-      prompt,
-      prompt2,
-      timesteps,
-      ...scales
-    },
+    { clipSkip, guidanceSteps, numImagesPerPrompt, timesteps, ...given },
     { forceZeros, guider, textEncoder, textEncoder2, tokenizer, tokenizer2 }
   ) {
-    const guidance = yield* settle(guider, scales)
-    const prompts = list(prompt)
+    yield* refuseAny("encodePrompt", [...promptProblems(given), ...pairProblems(given)])
+    const { negativePrompt, negativePrompt2, prompt, prompt2 } = given
+    const guidance = yield* settle(guider, given)
+    const count = countOf(given)
     const needed = needsUncond(guidance, timesteps, guidanceSteps)
-    const empty = negativePrompt === undefined && forceZeros
+    const empty = given.negativePromptEmbeds !== undefined || (negativePrompt === undefined && forceZeros)
+    const prompts = prompt === undefined ? [] : list(prompt)
     const negatives = needed && !empty ? list(negativePrompt ?? "") : []
     const seconds = {
-      prompts: list(prompt2 ?? prompt),
+      prompts: prompts.length === 0 ? [] : list(prompt2 ?? prompts),
       negatives: negatives.length === 0 ? [] : list(negativePrompt2 ?? negativePrompt ?? "")
     }
-    yield* checkLayers("textEncoder", textEncoder, clipSkip + 2)
-    yield* checkLayers("textEncoder2", textEncoder2, clipSkip + 2)
+    const encodes = prompts.length + negatives.length > 0
+    if (encodes) {
+      yield* checkLayers("textEncoder", textEncoder, clipSkip + 2)
+      yield* checkLayers("textEncoder2", textEncoder2, clipSkip + 2)
+    }
     const first = yield* encode(tokenizer, textEncoder, [...prompts, ...negatives])
     const second = yield* encode(tokenizer2, textEncoder2, [...seconds.prompts, ...seconds.negatives])
     const pooled = second.pooled
-    if (pooled === undefined) {
+    if (pooled === undefined && encodes) {
       return yield* new ComponentMismatch({
         component: "textEncoder2",
         actual: "a graph without the output 'text_embeds'",
@@ -90,22 +101,34 @@ export const encodePromptXL = Block.make("encodePrompt", {
       })
     }
     const embed = (texts: ReadonlyArray<string>, texts2: ReadonlyArray<string>, skip: number) => {
-      const rows = rowsOf(first, texts, prompts.length, numImagesPerPrompt)
-      const rows2 = rowsOf(second, texts2, prompts.length, numImagesPerPrompt)
+      const rows = rowsOf(first, texts, count, numImagesPerPrompt)
+      const rows2 = rowsOf(second, texts2, count, numImagesPerPrompt)
       // diffusers repeats pooled states as a whole: with several pictures of several prompts they come as a, b, a, b where
       // the text states come as a, a, b, b
-      const pooledRows = rows2.map((_, i) => rows2[(i % prompts.length) * numImagesPerPrompt]!)
+      const pooledRows = rows2.map((_, i) => rows2[(i % count) * numImagesPerPrompt]!)
       const [states, states2] = [layer(first, skip), layer(second, skip)]
-      return { embeds: Tensor.concat([pick(states, rows), pick(states2, rows2)], 2), pooled: pick(pooled, pooledRows) }
+      return { embeds: Tensor.concat([pick(states, rows), pick(states2, rows2)], 2), pooled: pick(pooled!, pooledRows) }
     }
-    const positive = embed(prompts, seconds.prompts, clipSkip)
+    const take = (embeds: Tensor.Tensor<"float32"> | undefined, pooled: Tensor.Tensor<"float32"> | undefined) =>
+      embeds === undefined || pooled === undefined
+        ? undefined
+        : { embeds: repeat(embeds, count, numImagesPerPrompt), pooled: fill(pooled, count * numImagesPerPrompt) }
+    const positive = take(given.promptEmbeds, given.pooledPromptEmbeds) ?? embed(prompts, seconds.prompts, clipSkip)
     // as in diffusers, negative prompts skip no further layer
-    const negative =
-      negatives.length > 0
-        ? embed(negatives, seconds.negatives, 0)
-        : needed
-          ? { embeds: zeros(positive.embeds), pooled: zeros(positive.pooled) }
-          : positive
+    const negative = !needed
+      ? positive
+      : (take(given.negativePromptEmbeds, given.negativePooledPromptEmbeds) ??
+        (negatives.length > 0
+          ? embed(negatives, seconds.negatives, 0)
+          : { embeds: zeros(positive.embeds), pooled: zeros(positive.pooled) }))
+    yield* refuseAny("encodePrompt", [
+      tokensProblem(positive.embeds, negative.embeds),
+      positive.pooled.shape[1] !== negative.pooled.shape[1] && {
+        field: "negativePooledPromptEmbeds",
+        actual: `of ${negative.pooled.shape[1]} channels`,
+        expected: `${positive.pooled.shape[1]}, as many as the pooled states of the prompts have`
+      }
+    ])
     return {
       promptEmbeds: positive.embeds,
       negativePromptEmbeds: negative.embeds,
