@@ -149,6 +149,11 @@ describe("Repository", () => {
         (f) => cutByOne(join(f, "vae_decoder/model.onnx")),
         /^vae_decoder\/model\.onnx: .*expected a whole/
       ],
+      [
+        "a model made to be slow to read",
+        (f) => writeFile(join(f, "unet/model.onnx"), Buffer.alloc(2 ** 23 + 2, 8)),
+        /^unet\/model\.onnx: it holds more than 4194304 fields; expected a whole ONNX model/
+      ],
       ["an empty model", (f) => truncate(join(f, "unet/model.onnx"), 0), /^unet\/model\.onnx: it is empty/],
       [
         "a model with something behind it",

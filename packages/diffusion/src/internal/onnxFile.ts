@@ -48,12 +48,15 @@ const field = {
 } as const
 
 const CHUNK = 1 << 16
+/** the largest models have some hundred thousand fields that are looked at; a file made to be slow has more */
+const MOST_FIELDS = 2 ** 22
 
 /** A window that moves over the file. */
 class Reader {
   readonly file: FileHandle
   readonly size: number
   position = 0
+  private seen = 0
   private buffer = Buffer.alloc(CHUNK)
   private start = 0
   private filled = 0
@@ -102,6 +105,7 @@ class Reader {
   async fields(end: number, on: (number: number, wire: number, length: number) => Promise<void> | undefined) {
     if (end > this.size) throw new NotOnnx(`it says it has ${end} bytes, but there are ${this.size}`)
     while (this.position < end) {
+      if (++this.seen > MOST_FIELDS) throw new NotOnnx(`it holds more than ${MOST_FIELDS} fields`)
       const tag = await this.varint()
       const number = Math.floor(tag / 8)
       const wire = tag % 8
