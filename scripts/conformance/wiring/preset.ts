@@ -31,7 +31,7 @@ const elsewhere: ReadonlySet<string> = new Set([
   // drawn and used within one block
   "noise",
   "latent_timestep",
-  // of distilled UNets
+  // of distilled UNets: `unetGuidance`
   "timestep_cond"
 ])
 /** Pure functions of ImageProcessor. */
