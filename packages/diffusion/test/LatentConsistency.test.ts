@@ -1,5 +1,6 @@
 import * as Block from "@effect-blocks/core/Block"
 import * as Pipeline from "@effect-blocks/core/Pipeline"
+import * as Snapshot from "@effect-blocks/core/Snapshot"
 import type { UnetInput } from "@effect-blocks/diffusion/Components"
 import { Unet } from "@effect-blocks/diffusion/Components"
 import * as LatentConsistency from "@effect-blocks/diffusion/pipelines/LatentConsistency"
@@ -143,6 +144,20 @@ describe("latent consistency", () => {
         assert.closeTo(seen[2]!.timestepCond!.data[0]!, -0.04478473961353302, 1e-6)
       }
     })
+  )
+
+  it.effect("goes on bit for bit from every step", () =>
+    Effect.gen(function* () {
+      const whole = yield* pipeline.run(base)
+      for (const step of [0, 1, 2]) {
+        const left = yield* Snapshot.run(pipeline, base, { on: "iteration", until: ({ index }) => index === step })
+        assert.strictEqual(left._tag, "Left")
+        if (left._tag === "Done") return
+        const bytes = yield* Snapshot.toBytes(pipeline, left.snapshot)
+        const again = yield* Snapshot.resume(pipeline, yield* Snapshot.fromBytes(pipeline, bytes))
+        assert.deepStrictEqual(again.latents.data, whole.latents.data)
+      }
+    }).pipe(Effect.provide(fake().layer))
   )
 
   it("takes no negative prompt and nothing that blocks only tell each other", () => {

@@ -2,7 +2,7 @@ import type * as Block from "@effect-blocks/core/Block"
 import * as Snapshot from "@effect-blocks/core/Snapshot"
 import * as StableDiffusion from "@effect-blocks/diffusion/pipelines/StableDiffusion"
 import * as Loop from "@effect-blocks/loop/Loop"
-import type * as Tensor from "@effect-blocks/ops/Tensor"
+import * as Tensor from "@effect-blocks/ops/Tensor"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
@@ -18,10 +18,17 @@ const base = {
   numImagesPerPrompt: 2
 } as const
 const image = fakes.picture()
+const { prompt: _, ...withoutPrompt } = base
 const workflows: Readonly<Record<string, Block.In<typeof pipeline>>> = {
   text2image: base,
   image2image: { ...base, image, strength: 0.7 },
-  inpainting: { ...base, image, maskImage: fakes.mask() }
+  inpainting: { ...base, image, maskImage: fakes.mask() },
+  "inpainting of a part": { ...base, image, maskImage: fakes.mask(), paddingMaskCrop: 1 },
+  "text2image of states": {
+    ...withoutPrompt,
+    promptEmbeds: Tensor.make("float32", [1, 1, 2], Float32Array.of(0.5, 2)),
+    guidanceScale: 1
+  }
 }
 const result = (out: {
   readonly images: ReadonlyArray<Tensor.Tensor<"uint8">>
