@@ -1,7 +1,7 @@
 import * as Schema from "effect/Schema"
 
 /**
- * A repository could not be had from a hub or from the cache. Neither the token nor an answer's body is ever in it.
+ * A repository could not be had from a hub or from the cache. The token is never in it.
  *
  * - `Invalid`: an option or a setting (`HF_ENDPOINT`, ...) is not what it must be
  * - `Unauthorized`: the hub answered 401 or 403

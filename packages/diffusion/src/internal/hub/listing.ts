@@ -70,13 +70,14 @@ export const checkPaths = (repo: string, listing: Listing): Effect.Effect<Listin
 }
 
 export const decodeAnswer = (repo: string, json: unknown): Effect.Effect<Listing, HubError> =>
-  Schema.decodeUnknownEffect(Answer, { errors: "all" })(json).pipe(
+  Schema.decodeUnknownEffect(Answer)(json).pipe(
     Effect.mapError(
-      (error) =>
+      () =>
         new HubError({
           repo,
           reason: "Server",
-          detail: `what the hub says of it is not what it should be: ${error.message.slice(0, 500)}`,
+          // without what it says: a server may send back what it was sent
+          detail: "what the hub says of it is no listing of a commit and its files",
           advice: "look whether HF_ENDPOINT is a hub"
         })
     ),
