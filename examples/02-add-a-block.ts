@@ -34,7 +34,8 @@ const limited = Loop.fromBlocks(wrapper, [reset, block1, square])
 console.log("limited:", await Effect.runPromise(limited.run({ numSteps: 3, x: 7, every: 3 })))
 console.log("inputs: ", Object.keys(limited.inputs).join(", "))
 
-// a block that reads what nobody writes is a compile error: it names the block, the field and both types
+// a block that reads a variable as another type than it was written is a compile error: it names both blocks, the
+// variable and both types
 const shout = Block.pure("shout", {
   inputs: { x: Schema.String },
   outputs: { x: Schema.String },

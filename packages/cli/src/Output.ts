@@ -3,10 +3,11 @@
  *
  * @module
  */
+import * as Image from "@effect-blocks/ops/Image"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { randomBytes } from "node:crypto"
-import { link, mkdir, open, rename, stat, unlink } from "node:fs/promises"
+import { mkdir, open, stat, unlink } from "node:fs/promises"
 import { basename, dirname, extname, join, resolve } from "node:path"
 
 /** A place that cannot take a picture, or a picture that could not be written: `path` and what is the matter with it. */
@@ -98,10 +99,6 @@ const reasonOf = (cause: unknown, more: Readonly<Record<string, string>> = {}): 
   return more[code] ?? reasons[code] ?? (isError(cause) ? cause.message : String(cause))
 }
 
-/** A name for a file on its way to `name`: hidden, and nobody else's. */
-const temporaryIn = (folder: string, name: string): string =>
-  join(folder, `.${name.slice(0, 100)}.${randomBytes(6).toString("hex")}.tmp`)
-
 /** Fails unless files can be made in `folder`, or `folder` itself in the nearest folder above that is there. */
 const writable = (folder: string): Effect.Effect<void, OutputError> =>
   Effect.gen(function* () {
@@ -117,7 +114,7 @@ const writable = (folder: string): Effect.Effect<void, OutputError> =>
       break
     }
     // permissions do not tell of read-only and special file systems, so try it
-    const probe = temporaryIn(at, "probe")
+    const probe = join(at, `.probe.${randomBytes(6).toString("hex")}.tmp`)
     const refused = yield* Effect.promise(() =>
       open(probe, "wx").then(
         (file) => file.close().then(() => unlink(probe)),
@@ -185,6 +182,8 @@ export const plan = (options: {
     if (formatOf(out) === undefined) {
       return yield* failure(out, "expected a file ending in .png, .jpg, .jpeg or .webp, or a folder (ending in /)")
     }
+    const unknown = /\{(?!(?:seed|index|prompt)\})[a-z]*\}/i.exec(out)?.[0]
+    if (unknown !== undefined) return yield* failure(out, `there is no ${unknown}, only {seed}, {index} and {prompt}`)
     const named = wanted.map(({ prompt, seed }, index) =>
       out
         .replaceAll("{seed}", String(seed))
@@ -210,9 +209,8 @@ export const plan = (options: {
   })
 
 /**
- * Writes a file so that its name never stands for half of it: into a temporary file beside it, to the disk, then the
- * name. Interruption and failure remove the temporary file. Without `force` a file that appeared meanwhile is kept and
- * the write fails.
+ * Writes a file whole or not at all (`Image.writeFile`), into a folder that is made where it is not there yet. Without
+ * `force` a file that appeared meanwhile is kept and the write fails.
  *
  * ```ts
  * import * as Output from "@effect-blocks/cli/Output"
@@ -234,34 +232,13 @@ export const write = (
   bytes: Uint8Array,
   options: { readonly force: boolean }
 ): Effect.Effect<void, OutputError> => {
-  const temporary = temporaryIn(dirname(path), basename(path))
-  const step = <A>(run: () => Promise<A>) =>
-    Effect.tryPromise({ try: run, catch: (cause) => new OutputError({ path, detail: reasonOf(cause), before: false }) })
-  return step(() => mkdir(dirname(path), { recursive: true })).pipe(
-    Effect.andThen(
-      Effect.acquireUseRelease(
-        step(() => open(temporary, "wx")),
-        (file) => step(() => file.writeFile(bytes).then(() => file.sync())),
-        (file) => Effect.promise(() => file.close().catch(() => undefined))
-      )
-    ),
-    Effect.andThen(
-      options.force
-        ? step(() => rename(temporary, path))
-        : // unlike a rename, a link fails where something is; file systems without links get the rename
-          step(() =>
-            link(temporary, path).then(
-              () => unlink(temporary),
-              (cause: NodeJS.ErrnoException) =>
-                cause.code === "EPERM" || cause.code === "ENOTSUP" || cause.code === "ENOSYS"
-                  ? rename(temporary, path)
-                  : Promise.reject(cause)
-            )
-          )
-    ),
-    Effect.onExit((exit) =>
-      exit._tag === "Success" ? Effect.void : Effect.promise(() => unlink(temporary).catch(() => undefined))
-    ),
-    Effect.asVoid
+  const failed = (detail: string) => new OutputError({ path, detail, before: false })
+  const folder = Effect.tryPromise({
+    try: () => mkdir(dirname(path), { recursive: true }),
+    catch: (cause) => failed(reasonOf(cause))
+  })
+  const file = Effect.mapError(Image.writeFile(path, bytes, { overwrite: options.force }), ({ code, detail }) =>
+    failed(reasons[code] ?? detail)
   )
+  return Effect.andThen(folder, file)
 }

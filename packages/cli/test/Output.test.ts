@@ -88,6 +88,11 @@ describe("Output.plan", () => {
     (folder) => (writeFileSync(join(folder, "a"), ""), join(folder, "a/b/c.png")),
     /a part of the path is a file/
   )
+  refused(
+    "refuses a word in braces that it does not know",
+    () => "{name}-{seed}.png",
+    /there is no \{name\}, only \{seed\}/
+  )
   refused("refuses an empty name", () => "", /--out: is empty/)
   refused("refuses a null character", () => "a\0.png", /null character/)
   refused("refuses a name that is too long", (folder) => join(folder, `${"x".repeat(300)}.png`), /the name is too long/)

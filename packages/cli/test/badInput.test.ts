@@ -48,6 +48,8 @@ describe("effect-blocks generate refuses", { timeout: 300_000 }, () => {
     refused("no steps", ["x", "--steps", "0"], /--steps: "0"\. Expected: an integer from 1 to 1000/)
     refused("steps that are no number", ["x", "--steps", "1e"], /--steps: "1e"\. Expected: an integer from 1 to 1000/)
     refused("strength above 1", ["x", "--strength", "1.5"], /--strength: "1\.5"\. Expected: a number from 0 to 1/)
+    refused("strength without a picture", ["x", "--strength", "0.5"], /--strength: .* expected --image too/)
+    refused("a seed beyond 64 bits", ["x", "--seed", "9".repeat(26)], /--seed: "9+"\. Expected: an integer/)
     refused("guidance below 0", ["x", "--guidance", "-1"], /--guidance: "-1"\. Expected: a number from 0 to 100/)
     refused("a size that is none", ["x", "--size", "64x"], /--size: "64x"\. Expected: one side or WIDTHxHEIGHT/)
     refused(

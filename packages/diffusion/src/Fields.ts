@@ -27,7 +27,6 @@ import * as Scheduler from "./Scheduler.ts"
 export const maxBatch = 64
 
 const between = (minimum: number, maximum: number) => Schema.isBetween({ minimum, maximum })
-const Seed = Schema.Union([Schema.Int, Schema.BigInt])
 /** one text, or several */
 export const Texts = Schema.Union([
   Schema.String,
@@ -63,7 +62,7 @@ export const numImagesPerPrompt = Field.default(Schema.Int.check(between(1, maxB
 )
 /** one generator for all pictures, or one for each of them */
 export const seed = Field.default(
-  Schema.Union([Seed, Schema.Array(Seed).check(Schema.isBetweenLength(1, maxBatch))]),
+  Schema.Union([Rng.Seed, Schema.Array(Rng.Seed).check(Schema.isBetweenLength(1, maxBatch))]),
   0
 ).pipe(Field.describe("Where the random numbers start: one seed for all pictures, or a list with one for each"))
 /** pixels; the default is the model's own size, or the picture's */

@@ -339,6 +339,7 @@ describe("bad input", () => {
         /a list of 2, expected one seed, or one for each of 1 pictures/
       ],
       ["half a seed", { seed: 0.5 }, "seed", /seed/],
+      ["a seed beyond 64 bits", { seed: 2n ** 70n }, "seed", /seed/],
       [
         "negative prompts that do not match",
         { negativePrompt: ["a", "b"] },

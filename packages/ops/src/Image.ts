@@ -265,7 +265,8 @@ const readFile = (path: string, maxBytes: number = 2 ** 28): Effect.Effect<Uint8
 
 /**
  * Writes a file whole or not at all: beside its target under another name, flushed to the disk, then renamed. A failure
- * or an interruption leaves what was there before and nothing else. Devices and pipes are written to directly.
+ * or an interruption leaves what was there before and nothing else. Devices and pipes are written to directly. With
+ * `overwrite: false` a file that is there is kept, and the write fails with `EEXIST`.
  *
  * ```ts
  * import * as Image from "@effect-blocks/ops/Image"
@@ -276,9 +277,13 @@ const readFile = (path: string, maxBytes: number = 2 ** 28): Effect.Effect<Uint8
  * assert.equal(error.code, "ENOENT")
  * ```
  */
-export const writeFile = (path: string, bytes: Uint8Array): Effect.Effect<void, FileError> =>
+export const writeFile = (
+  path: string,
+  bytes: Uint8Array,
+  options: { readonly overwrite?: boolean | undefined } = {}
+): Effect.Effect<void, FileError> =>
   Effect.mapError(
-    file.write(path, bytes),
+    file.write(path, bytes, options.overwrite ?? true),
     (error) => new FileError({ path, operation: "write", code: error.code ?? "UNKNOWN", detail: textOf(error) })
   )
 

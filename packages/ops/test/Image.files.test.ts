@@ -17,6 +17,17 @@ const folder = Effect.acquireRelease(
 const text = (name: string) => fs.readFileSync(name, "utf8")
 
 describe("writeFile", () => {
+  it.effect("keeps a file that is there with overwrite: false, and leaves nothing beside it", () =>
+    Effect.gen(function* () {
+      const here = yield* folder
+      const target = path.join(here, `${"x".repeat(240)}.png`)
+      yield* Image.writeFile(target, Buffer.from("first"), { overwrite: false })
+      const error = yield* Effect.flip(Image.writeFile(target, Buffer.from("second"), { overwrite: false }))
+      assert.strictEqual(error.code, "EEXIST")
+      assert.strictEqual(fs.readFileSync(target, "utf8"), "first")
+      assert.deepStrictEqual(fs.readdirSync(here), [path.basename(target)])
+    })
+  )
   it.effect("writes a new file and replaces an old one, leaving nothing else", () =>
     Effect.gen(function* () {
       const here = yield* folder

@@ -148,6 +148,10 @@ export const prepare = (options: Options): Effect.Effect<Task, UsageError> =>
       inputs: { ...inputs, seed: Predicate.isBigInt(seed) ? String(seed) : seed }
     }))
 
+    if (image === undefined && Option.isSome(options.fields["strength"] ?? Option.none())) {
+      const detail = "says how far to go from a picture, expected --image too"
+      return yield* new UsageError({ subject: "--strength", detail })
+    }
     const workflow = maskImage !== undefined ? "inpainting" : image !== undefined ? "image2image" : "text2image"
     const defaults = defaultsOf(workflow)
     const parameters = (index: number, size: Size): Parameters => {

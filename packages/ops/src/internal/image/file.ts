@@ -36,7 +36,20 @@ const opened = (file: string, flags: string): Effect.Effect<fs.FileHandle, NodeJ
     (handle) => Effect.promise(() => handle.close().catch(() => undefined))
   )
 
-export const write = (target: string, bytes: Uint8Array): Effect.Effect<void, NodeJS.ErrnoException> =>
+const noLinks: ReadonlySet<string> = new Set(["EPERM", "ENOTSUP", "ENOSYS"])
+
+/** unlike a rename, a link fails where something is; file systems without links get the rename */
+const place = (from: string, to: string): Promise<void> =>
+  fs.link(from, to).then(
+    () => fs.unlink(from),
+    (error: NodeJS.ErrnoException) => (noLinks.has(error.code ?? "") ? fs.rename(from, to) : Promise.reject(error))
+  )
+
+export const write = (
+  target: string,
+  bytes: Uint8Array,
+  overwrite: boolean
+): Effect.Effect<void, NodeJS.ErrnoException> =>
   Effect.scoped(
     Effect.gen(function* () {
       if (yield* isSpecial(target)) {
@@ -48,13 +61,14 @@ export const write = (target: string, bytes: Uint8Array): Effect.Effect<void, No
         attempt(() => fs.realpath(target)),
         target
       )
-      const temporary = path.join(path.dirname(real), `.${path.basename(real)}.${randomBytes(6).toString("hex")}.tmp`)
+      const hidden = `.${path.basename(real).slice(0, 100)}.${randomBytes(6).toString("hex")}.tmp`
+      const temporary = path.join(path.dirname(real), hidden)
       yield* Effect.addFinalizer(() => Effect.promise(() => fs.rm(temporary, { force: true }).catch(() => undefined)))
       const handle = yield* opened(temporary, "wx")
       yield* attempt((signal) => handle.writeFile(bytes, { signal }))
       yield* attempt(() => handle.sync())
       yield* attempt(() => handle.close())
-      yield* attempt(() => fs.rename(temporary, real))
+      yield* attempt(() => (overwrite ? fs.rename(temporary, real) : place(temporary, real)))
     })
   )
 
