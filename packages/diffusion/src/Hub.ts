@@ -195,4 +195,4 @@ export const layerXL = <const O extends Repository.OverridesXL = {}>(options: Op
 export const pipeline = (
   options: Options
 ): Effect.Effect<Repository.Loaded, HubError | Repository.RepositoryError, HttpClient.HttpClient> =>
-  Effect.flatMap(download(options), Repository.pipeline)
+  Effect.flatMap(download(options), (folder) => Repository.pipeline(folder, options.variants))

@@ -164,16 +164,19 @@ export type Loaded =
  * assert.equal(loaded.pipeline, StableDiffusion.pipeline)
  * ```
  */
-export const pipeline = Effect.fnUntraced(function* (source: Source): Effect.fn.Return<Loaded, RepositoryError> {
+export const pipeline = Effect.fnUntraced(function* (
+  source: Source,
+  variants: Variants = {}
+): Effect.fn.Return<Loaded, RepositoryError> {
   const repository = yield* opened(source)
   const family = yield* familyOf(repository)
   switch (family) {
     case "stableDiffusion":
-      return { family, pipeline: StableDiffusion.pipeline, components: layer(repository) }
+      return { family, pipeline: StableDiffusion.pipeline, components: layer(repository, {}, variants) }
     case "stableDiffusionXL":
-      return { family, pipeline: StableDiffusionXL.pipeline, components: layerXL(repository) }
+      return { family, pipeline: StableDiffusionXL.pipeline, components: layerXL(repository, {}, variants) }
     case "latentConsistency":
-      return { family, pipeline: LatentConsistency.pipeline, components: layer(repository) }
+      return { family, pipeline: LatentConsistency.pipeline, components: layer(repository, {}, variants) }
   }
 })
 

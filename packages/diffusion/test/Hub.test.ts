@@ -63,10 +63,17 @@ describe("Hub", () => {
       const known = Effect.all([Unet, Scheduler.Scheduler])
       const [{ inChannels }, { className }] = yield* known.pipe(Effect.provide(components), Effect.provide(untouchable))
       assert.deepStrictEqual([inChannels, className], [4, "DDPMScheduler"])
+      assert.isFalse(hub.log.some(({ path }) => /^(?:vae_decoder|scheduler)\//.test(path)))
+      const loaded = yield* Hub.pipeline({
+        repo: "org/name",
+        endpoint: hub.endpoint,
+        cache,
+        variants: { unet: "fp16" }
+      })
+      yield* Effect.scoped(Layer.build(loaded.components)).pipe(Effect.provide(untouchable))
       const asked = hub.log.map(({ path }) => path)
       assert.include(asked, "unet/model_fp16.onnx")
       assert.notInclude(asked, "unet/model_int8.onnx")
-      assert.isFalse(asked.some((path) => /^(?:vae_decoder|scheduler)\//.test(path)))
     }).pipe(Effect.provide(FetchHttpClient.layer))
   )
 
