@@ -6,10 +6,11 @@
 import * as Block from "@effect-blocks/core/Block"
 import type { Case, Golden } from "./golden.ts"
 import { outcome, type Outcome, type Topic } from "./topic.ts"
-import { type AnyBlock, build, type Built, type Program, untyped, type Values } from "./wiring/build.ts"
+import { build, type Built } from "./wiring/build.ts"
 import { compareProperties, compareResolved, isError, type Problems, same } from "./wiring/compare.ts"
 import { childrenOf, type Composition, everyPart, type Param } from "./wiring/composition.ts"
 import { comparePreset } from "./wiring/preset.ts"
+import { type AnyBlock, type Program, untyped, type Values } from "./wiring/program.ts"
 import { type Result, run } from "./wiring/run.ts"
 
 const attempt = <A>(make: () => A): A | { readonly error: string } => {

@@ -1,7 +1,7 @@
 /** What a composition looks like from outside, against what diffusers says of it. */
 import { isDeepStrictEqual } from "node:util"
 import * as Block from "@effect-blocks/core/Block"
-import { type AnyBlock, isPrivate, type Program, unhooked } from "./build.ts"
+import { type AnyBlock, isPrivate, type Program, unhooked } from "./program.ts"
 import { hiddenOutputs, leavesOf, type Param, type Value } from "./composition.ts"
 import { defaultOf, triggersOf } from "./run.ts"
 
@@ -70,7 +70,7 @@ const branchDefaults = (self: Block.Any, path: string, name: string): ReadonlyAr
   const block = unhooked(self)
   if (block.kind !== "conditional") return block.blocks.flatMap((inner) => branchDefaults(inner, path, name))
   return block.blocks.flatMap((inner) => {
-    if (inner.name === path) return [defaultOf(inner, name)]
+    if (inner.name === path) return [defaultOf(inner, name), ...branchDefaults(inner, path, name)]
     const rest = path.startsWith(`${inner.name}.`) ? path.slice(inner.name.length + 1) : path
     return branchDefaults(inner, rest, name)
   })

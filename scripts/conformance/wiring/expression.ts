@@ -111,11 +111,21 @@ export const evaluate = (expression: Expression, environment: Environment): Valu
 
 const truthy = (value: Value): boolean => (isList(value) ? value.length > 0 : Boolean(value))
 
-/** The names that an expression reads, with the operation that reads them. */
+/** The variables, configs and components that an expression reads, with the operation that reads them. */
 export const readsOf = (expression: Expression): ReadonlyArray<readonly [operator: string, name: string]> => {
   if (!isList(expression)) return []
   const [operator, ...rest] = expression
-  const named = ["get", "present", "if_present", "append", "append_in_place", "var", "sum_fields"]
+  const named = [
+    "get",
+    "present",
+    "if_present",
+    "append",
+    "append_in_place",
+    "var",
+    "sum_fields",
+    "config",
+    "component"
+  ]
   const own = named.includes(String(operator)) ? [[String(operator), String(rest[0])] as const] : []
   return [...own, ...rest.flatMap(readsOf)]
 }

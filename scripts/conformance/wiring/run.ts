@@ -5,7 +5,7 @@ import * as Pipeline from "@effect-blocks/core/Pipeline"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import { type AnyBlock, isPrivate, type Program, unhooked, type Values } from "./build.ts"
+import { type AnyBlock, isPrivate, type Program, unhooked, type Values } from "./program.ts"
 import { type Param, triggerNames, type Value } from "./composition.ts"
 
 const defaultIn = (block: Block.Any, name: string): Value | undefined =>

@@ -1,0 +1,82 @@
+/** Makes a block of a loop: a wrapper as data. */
+import * as Block from "@effect-blocks/core/Block"
+import * as Loop from "@effect-blocks/loop/Loop"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import {
+  childrenOf,
+  type Composition,
+  leavesOf,
+  type Loop as LoopOf,
+  loopParams,
+  type Param,
+  type Value
+} from "./composition.ts"
+import { countOf, evaluate } from "./expression.ts"
+import { type Around, fieldOf, type Fields, untyped, type Values, WiringError } from "./program.ts"
+
+const wrapperOf = (name: string, { class: description, iterate, loop_inputs: own = [] }: LoopOf, params: Params) => {
+  const inputs: Fields = {}
+  const steering = iterate.count ?? iterate.down_from ?? iterate.over ?? iterate.until![0]
+  for (const variable of [...own.map((param) => param.name), steering])
+    if (variable !== null) inputs[variable] = fieldOf({ name: variable, ...params.get(variable) }, new Set())
+  const items = (given: Values): ReadonlyArray<Value> => {
+    const value = given[steering] ?? null
+    if (iterate.until !== undefined) return []
+    if (iterate.over !== undefined) return Array.isArray(value) ? value : [evaluate(["fail", "not a list"], nothing)]
+    const counted = Array.from({ length: countOf(value) }, (_, i) => i)
+    return iterate.count === undefined ? counted.toReversed() : counted
+  }
+  const goesOn = (at: number, all: ReadonlyArray<Value>, given: Values): boolean => {
+    if (iterate.until === undefined) return at < all.length
+    const value = given[steering] ?? null
+    return typeof value === "number" ? value < iterate.until[1] : evaluate(["fail", "not a number"], nothing) === true
+  }
+  return Loop.make(name, {
+    description,
+    inputs: inputs as {},
+    provides: { $i: Schema.Json, ...(iterate.over === undefined ? {} : { $t: Schema.Json }) },
+    cursor: Schema.Struct({ at: Schema.Int, items: Schema.Array(Schema.Json) }),
+    initial: (given) => ({ at: 0, items: items(given as Values) }),
+    while: ({ at, items }, given) => goesOn(at, items, given as Values),
+    iteration: ({ at, items }) => {
+      const item = items[at] ?? null
+      return iterate.over === undefined ? { $i: iterate.until === undefined ? item : at } : { $i: at, $t: item }
+    },
+    next: ({ at, items }) => ({ at: at + 1, items })
+  })
+}
+type Params = ReadonlyMap<string, Param>
+const nothing = { local: new Map(), iteration: {}, config: () => null, component: () => null }
+
+/** A loop of diffusers has all its outputs at its end, or fails: also after no iteration. */
+export const loopOf = (
+  name: string,
+  composition: LoopOf,
+  around: Around,
+  blockOf: (name: string, composition: Composition, around: Around) => Block.Any
+): Block.Any => {
+  const params = loopParams(composition)
+  const outputs = [
+    ...(composition.loop_outputs ?? []),
+    ...childrenOf(composition)
+      .flatMap(leavesOf)
+      .flatMap((leaf) => leaf.outputs)
+  ]
+  const names = new Set(outputs.map((output) => output.name))
+  const inside = { ...around, loop: { name, params, declared: names } }
+  const blocks = composition.blocks.map(([step, block]) => blockOf(step, block, inside))
+  const made = wrapped(name, composition, params, blocks)
+  const late = [...names].filter((output) => !params.has(output))
+  if (late.length === 0) return made
+  return Block.tap(untyped(made), (out) => {
+    const lacking = late.find((output) => out[output] === undefined)
+    return lacking === undefined
+      ? Effect.void
+      : Effect.fail(new WiringError({ message: `Output '${lacking}' is declared and not written` }))
+  })
+}
+
+/** The wrapper of a loop with these blocks. */
+export const wrapped = (name: string, loop: LoopOf, params: Params, blocks: ReadonlyArray<Block.Any>): Block.Any =>
+  Loop.fromBlocks(wrapperOf(name, loop, params), blocks)
