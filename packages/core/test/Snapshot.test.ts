@@ -244,6 +244,14 @@ describe("another composition", () => {
       assert.deepStrictEqual([error.path, error.now], ["main.c", ""])
     })
   )
+  it("limits that are bigints count too", () => {
+    const upTo = (maximum: bigint) => {
+      const x = Schema.BigInt.check(Schema.isLessThanOrEqualToBigInt(maximum))
+      return Snapshot.outline(Block.pure("a", { inputs: { x }, outputs: {}, run: () => ({}) })).digest
+    }
+    assert.strictEqual(upTo(1n), upTo(1n))
+    assert.notStrictEqual(upTo(1n), upTo(2n))
+  })
   it("functions do not matter, nor do layers, nor whether the block was made anew", () => {
     const again = Block.sequential("three", [
       Block.pure("inc", { inputs: x, outputs: x, run: () => ({ x: 0 }) }),

@@ -28,11 +28,13 @@ const digestOf = (text: string): string => hash53(text, 0) + hash53(text, 1)
 /** A word for people: `Number`, `float32[batch, 4, height, width]`. */
 const labelOf = (schema: Schema.Constraint, tag: string): string =>
   tag === "Declaration" ? expectedOf(schema).replace(/\s+/g, " ").slice(0, 80) : tag
+/** limits and literals of a Schema may be bigints, which JSON does not have */
+const replacer = (_key: string, value: unknown): unknown => (typeof value === "bigint" ? `${value}n` : value)
 /** `Number`, or `Objects#3f09ac` for a Schema with more to it. Functions in it (checks, transformations) are not seen. */
 const fingerprint = (schema: Schema.Constraint): string => {
   const type: any = Schema.toRepresentation(Schema.toType(schema))
   const encoded: any = Schema.toRepresentation(Schema.toEncoded(schema))
-  const text = JSON.stringify([type, encoded])
+  const text = JSON.stringify([type, encoded], replacer)
   const plain = JSON.stringify({ representation: { _tag: type.representation._tag, checks: [] }, references: {} })
   const label = labelOf(schema, type.representation._tag)
   return text === `[${plain},${plain}]` ? label : `${label}#${hash53(text, 0).slice(-6)}`
