@@ -78,7 +78,9 @@ const chosen = (block: AnyBlock, given: ReadonlyArray<string>): AnyBlock =>
 const compareExecution = ({ declared: block, program }: Built, recorded: Case): Problems => {
   const place = `with ${JSON.stringify(recorded["triggers"])}`
   const want = recorded["result"]
-  const given = Object.keys(recorded["triggers"]).filter((name) => name in block.inputs)
+  const given = Object.entries(recorded["triggers"]).flatMap(([name, value]) =>
+    value !== null && name in block.inputs ? [name] : []
+  )
   // only sequences and choices can be asked there, here every block can
   if (isError(want)) return want.error.type === "NotImplementedError" ? [] : [`${place}: should fail`]
   return compareResolved(place, block, given, chosen(block, given), program, want)

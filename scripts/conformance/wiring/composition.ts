@@ -13,13 +13,19 @@ export interface Output {
   readonly name: string
   readonly kwargs_type?: string
 }
+export interface Component {
+  readonly name: string
+  readonly type: string
+  readonly creation?: string
+  readonly config?: Values
+}
 export interface Leaf {
   readonly kind: "leaf"
   readonly class: string
   readonly inputs: ReadonlyArray<Param>
   readonly outputs: ReadonlyArray<Output>
   readonly ops: ReadonlyArray<readonly [target: string, expression: Expression]>
-  readonly components?: ReadonlyArray<{ readonly name: string; readonly type: string; readonly config?: Values }>
+  readonly components?: ReadonlyArray<Component>
   readonly configs?: ReadonlyArray<{ readonly name: string; readonly default: Value }>
 }
 type Values = { readonly [name: string]: Value }

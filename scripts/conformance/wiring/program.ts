@@ -36,9 +36,12 @@ export const programOf = (parts: ReadonlyArray<Composition>): Program => {
   const configs = new Map<string, Key>()
   const groups = new Map<string, Set<string>>()
   for (const leaf of leaves) {
-    for (const { config, name, ...spec } of leaf.components ?? []) {
-      const made = "creation" in spec && spec.creation === "from_config"
-      const instance = made ? (spec.type === "TypeB" ? { value: 0, ...config } : { ...config }) : null
+    for (const { config, creation, name, type } of leaf.components ?? []) {
+      const made = creation === "from_config"
+      // two declarations that are made in the same way are one, the first; else the later one counts
+      const known = components.get(name)
+      if (known !== undefined && (known[1] !== null) === made) continue
+      const instance = made ? (type === "TypeB" ? { value: 0, ...config } : { ...config }) : null
       components.set(name, [Context.Service<Instance>(`component/${name}`), instance])
     }
     for (const config of leaf.configs ?? []) {
