@@ -276,6 +276,18 @@ describe("choices", () => {
       assert.match(Errors.pretty(exit.cause), /'choice': chose 'nope', which is none of its branches inc/)
     })
   )
+  it("a choice without the branch to be taken otherwise is not made", () => {
+    assert.throws(
+      () =>
+        Block.conditional("choice", {
+          triggers: {},
+          branches: [inc],
+          select: () => undefined,
+          otherwise: "nope" as "inc"
+        }),
+      /'nope' is to be taken otherwise, which is none of its branches inc/
+    )
+  })
   it.effect("a renamed choice names itself in its errors", () =>
     Effect.gen(function* () {
       const renamed = Block.rename(Block.auto("old", [Block.when("mask", b)]), "new")

@@ -298,3 +298,24 @@ describe("inputJsonSchema", () => {
     assert.strictEqual((definition as any).additionalProperties, false)
   })
 })
+
+describe("defaults that branches disagree about", () => {
+  const branch = (name: string, strength: number) =>
+    Block.pure(name, {
+      inputs: { strength: Field.default(Schema.Number, strength), steps: Field.default(Schema.Int, 20) },
+      outputs: { used: Schema.Number },
+      run: ({ strength }) => ({ used: strength })
+    })
+  const both = Block.auto("both", [Block.when("mask", branch("inpaint", 0.9)), branch("redraw", 0.3)])
+
+  it("are all shown", () => {
+    const text = Block.describe(both)
+    assert.match(text, /strength: number = 0\.9 or 0\.3\n/)
+    assert.match(text, /steps: integer = 20\n/)
+  })
+  it("are no default of the JSON Schema", () => {
+    const { properties } = Block.inputJsonSchema(both) as { properties: Record<string, { default?: unknown }> }
+    assert.isFalse("default" in properties["strength"]!)
+    assert.strictEqual(properties["steps"]!.default, 20)
+  })
+})

@@ -119,6 +119,13 @@ export const auto = (name: string, branches: any, options?: any): any => {
 
 export const conditional = (name: string, options: any): any => {
   const view = viewOf(options.triggers)
+  const names: ReadonlyArray<string> = options.branches.map((block: Compiled) => block.name)
+  if (options.otherwise !== undefined && !names.includes(options.otherwise)) {
+    throw new CompositionError({
+      block: name,
+      reason: `'${options.otherwise}' is to be taken otherwise, which is none of its branches ${names.join(", ")}`
+    })
+  }
   return choice(name, {
     description: options.description,
     branches: options.branches,

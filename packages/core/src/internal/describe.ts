@@ -1,6 +1,7 @@
 import * as Schema from "effect/Schema"
 import { expectedOf } from "./expected.ts"
-import { defaultOf, isOptional, Trigger } from "./fields.ts"
+import { defaultsOf } from "./readers.ts"
+import { type Default, isOptional, Trigger } from "./fields.ts"
 import type { Compiled, Fields } from "./node.ts"
 import { components } from "./resolve.ts"
 
@@ -32,15 +33,23 @@ const paragraph = (text: string, indent: string): ReadonlyArray<string> =>
     .split("\n")
     .map((l) => `${indent}${l.trim()}`.trimEnd())
 
-/** `name?: type = default`, and below it what it means */
-export const fieldLines = (fields: Fields, indent: string): ReadonlyArray<string> =>
+/** `name?: type = default`, and below it what it means; `= 1 or 2` where readers disagree about the default */
+export const fieldLines = (
+  fields: Fields,
+  indent: string,
+  defaults: (name: string) => ReadonlyArray<Default>
+): ReadonlyArray<string> =>
   Object.keys(fields).flatMap((k) => {
     const s = fields[k]!,
-      d = defaultOf(k, s),
+      [d, ...others] = defaults(k),
       about = descriptionOf(s)
     if (s === Trigger) return [`${indent}${k}?: anything`, `${indent}    only whether it is there is looked at`]
     const fallback =
-      d === undefined ? "" : d._tag === "constant" ? ` = ${shown(d.value)}` : " = (evaluated when a run starts)"
+      d === undefined
+        ? ""
+        : d._tag === "constant"
+          ? ` = ${[d, ...others].map((x) => (x._tag === "constant" ? shown(x.value) : "")).join(" or ")}`
+          : " = (evaluated when a run starts)"
     return [
       `${indent}${k}${isOptional(s) && d === undefined ? "?" : ""}: ${expectedOf(s)}${fallback}`,
       ...(about === undefined ? [] : paragraph(about, `${indent}    `))
@@ -82,8 +91,14 @@ export const describe = (self: any): string => {
         ({ key, name }) => `    ${name}: ${key.key}${isReference(key) ? ` = ${shown(key.defaultValue())}` : ""}`
       )
     ),
-    ...section("Inputs", fieldLines(self.inputs, "    ")),
-    ...section("Outputs", fieldLines(self.outputs, "    ")),
+    ...section(
+      "Inputs",
+      fieldLines(self.inputs, "    ", (k) => defaultsOf(self, k))
+    ),
+    ...section(
+      "Outputs",
+      fieldLines(self.outputs, "    ", () => [])
+    ),
     ...section("Blocks", tree(inner.blocks, "    ")),
     ...section(
       "Workflows",

@@ -1,7 +1,8 @@
 import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
 import { descriptionOf } from "./describe.ts"
-import { defaultOf, record, Trigger } from "./fields.ts"
+import { record, Trigger } from "./fields.ts"
+import { defaultsOf } from "./readers.ts"
 
 /** the default in the form in which a caller would write it */
 const encoded = (key: string, field: any, value: unknown): unknown => {
@@ -17,9 +18,10 @@ export const inputJsonSchema = (self: any): any => {
   const described = Object.keys(self.inputs).map((k) => {
     const field = self.inputs[k]
     if (field === Trigger) return [k, { description: "only whether it is there is looked at" }]
-    const description = descriptionOf(field),
-      d = defaultOf(k, field)
-    const fallback = d?._tag === "constant" ? encoded(k, field, d.value) : undefined
+    const description = descriptionOf(field)
+    const [d, ...others] = defaultsOf(self, k)
+    // readers that disagree have no default in common
+    const fallback = others.length === 0 && d?._tag === "constant" ? encoded(k, field, d.value) : undefined
     return [
       k,
       {

@@ -1,5 +1,6 @@
 /** Who reads what the caller gives: every block that an input may reach, with its path and its own field. */
-import { isOptional, Trigger } from "./fields.ts"
+import * as Equal from "effect/Equal"
+import { type Default, defaultOf, isOptional, Trigger } from "./fields.ts"
 import type { Compiled, Fields } from "./node.ts"
 
 export interface Reader {
@@ -48,3 +49,17 @@ const collect = (root: Compiled): Readers => {
   walk(root, root.name, new Set())
   return readers
 }
+
+/** The defaults of an input, one where its readers agree: each reader that gets no value uses its own. */
+export const defaultsOf = (root: Compiled, name: string): ReadonlyArray<Default> => {
+  const found: Array<Default> = []
+  for (const { schema } of readersOf(root).get(name) ?? []) {
+    const d = defaultOf(name, schema)
+    if (d !== undefined && !found.some((other) => same(other, d))) found.push(d)
+  }
+  // an effect counts for all who read
+  const effect = found.find((d) => d._tag === "effect")
+  return effect === undefined ? found : [effect]
+}
+const same = (a: Default, b: Default): boolean =>
+  a._tag === "constant" && b._tag === "constant" && Equal.equals(a.value, b.value)
