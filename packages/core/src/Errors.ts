@@ -86,7 +86,7 @@ export class MissingInputError extends Schema.TaggedError<MissingInputError>()("
 
 /** One thing that is wrong with the inputs of a run. */
 export class InputIssue extends Schema.Class<InputIssue>("InputIssue")({
-  /** the input */
+  /** the input; `inputs` where what was given is no object */
   field: Schema.String,
   /** where in its value, such as `prompt` or `sizes[0].width` */
   path: Schema.String,
@@ -98,8 +98,11 @@ export class InputIssue extends Schema.Class<InputIssue>("InputIssue")({
   reason: Schema.String
 }) {}
 
+/** how many issues a message shows */
+const SHOWN = 20
+
 /**
- * The inputs of a run do not fit. All that is wrong is listed, and nothing has run.
+ * The inputs of a run do not fit, and nothing has run. All that is wrong is in `issues`; the message shows the first 20.
  *
  * ```ts
  * import assert from "node:assert"
@@ -121,7 +124,10 @@ export class InputError extends Schema.TaggedError<InputError>()("InputError", {
   issues: Schema.Array(InputIssue)
 }) {
   override get message(): string {
-    const lines = this.issues.map((i) => `  ${i.path}: ${i.reason}${i.block === "" ? "" : `, read by ${i.block}`}`)
+    const lines = this.issues
+      .slice(0, SHOWN)
+      .map((i) => `  ${i.path}: ${i.reason}${i.block === "" ? "" : `, read by ${i.block}`}`)
+    if (this.issues.length > SHOWN) lines.push(`  and ${this.issues.length - SHOWN} more`)
     return `inputs of '${this.block}' do not fit:\n${lines.join("\n")}`
   }
 }

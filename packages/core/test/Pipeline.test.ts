@@ -191,6 +191,38 @@ describe("runUnknown", () => {
           ["an object"]
         )
       }
+      const error: any = yield* Effect.flip(Pipeline.runUnknown(all, "x"))
+      assert.strictEqual(error.message, "inputs of 'all' do not fit:\n  inputs: expected an object, got a string")
+    })
+  )
+  it.effect("a message of many issues shows twenty, and says how many there are", () =>
+    Effect.gen(function* () {
+      for (const more of [0, 1, 30]) {
+        const unknown = Object.fromEntries(Array.from({ length: 20 + more }, (_, i) => [`unknown${i}`, i]))
+        const error: any = yield* Effect.flip(Pipeline.runUnknown(all, { prompt: "cat", size, ...unknown }))
+        assert.strictEqual(error.issues.length, 20 + more)
+        const lines: ReadonlyArray<string> = error.message.split("\n")
+        assert.strictEqual(lines.filter((line) => line.startsWith("  unknown")).length, 20)
+        assert.strictEqual(lines.at(-1)!.startsWith("  and "), more > 0)
+        if (more > 0) assert.strictEqual(lines.at(-1), `  and ${more} more`)
+      }
+    })
+  )
+  it.effect("another name is proposed only where most of its letters were given", () =>
+    Effect.gen(function* () {
+      const short = Block.pure("short", { inputs: { n: N, size: N, steps: N }, outputs: {}, run: () => ({}) })
+      const hints = (json: unknown) =>
+        Effect.map(issues(Pipeline.runUnknown(short, json)), (found) =>
+          found.map((i) => /did you mean '(.*)'/.exec(i.reason)?.[1])
+        )
+      const given = { n: 1, size: 1, steps: 1 }
+      assert.deepStrictEqual(yield* hints({ ...given, x: 1, on: 1, side: 1, soak: 1, stesp: 1 }), [
+        undefined,
+        undefined,
+        "size",
+        undefined,
+        "steps"
+      ])
     })
   )
   it.effect("outputs are chosen as with run", () =>

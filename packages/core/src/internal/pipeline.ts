@@ -113,6 +113,9 @@ const distance = (a: string, b: string): number => {
   }
   return row[b.length]!
 }
+/** of short names too, most letters must be there: `x` is not a misspelt `n` */
+const isClose = (key: string, changed: number, name: string): boolean =>
+  changed <= Math.max(2, key.length / 3) && changed < Math.min(key.length, name.length) / 2
 /** guessing what was meant takes time, which a caller with many names shall not have */
 const HINTS = 16
 const unknownIssue = (block: Compiled, key: string, guess: boolean): InputIssue => {
@@ -121,7 +124,7 @@ const unknownIssue = (block: Compiled, key: string, guess: boolean): InputIssue 
     !guess || key.length > 64
       ? undefined
       : names.map((n) => [distance(key, n), n] as const).toSorted((a, b) => a[0] - b[0])[0]
-  const hint = close !== undefined && close[0] <= Math.max(2, key.length / 3) ? `, did you mean '${close[1]}'?` : ""
+  const hint = close !== undefined && isClose(key, ...close) ? `, did you mean '${close[1]}'?` : ""
   const expected = names.length === 0 ? "no input" : `one of ${names.join(", ")}`
   return new InputIssue({ field: key, path: key, block: "", expected, reason: `there is no input of this name${hint}` })
 }
@@ -192,11 +195,11 @@ export const decode = (block: any, json: unknown): any =>
     if (!isObject(json) || Array.isArray(json)) {
       return refuse(block, [
         new InputIssue({
-          field: "",
-          path: "",
+          field: "inputs",
+          path: "inputs",
           block: "",
           expected: "an object",
-          reason: "the inputs are not an object"
+          reason: `expected an object${gotText(json, [])}`
         })
       ])
     }
