@@ -174,7 +174,8 @@ type Counted<I, V, L extends object, Once extends boolean = false> = {
 }
 
 /**
- * Counts from 0 to a number, which is an input (named) or fixed.
+ * Counts from 0 to a number, which is an input (named) or fixed: an integer that is not negative. `Pipeline.run` refuses a
+ * negative one with an `InputError`; `loop.run`, which looks at no values, and a block that writes one run no iteration.
  *
  * ```ts
  * import assert from "node:assert"

@@ -1,6 +1,7 @@
 import * as Block from "@effect-blocks/core/Block"
-import { pathOf } from "@effect-blocks/core/Errors"
+import { InputError, pathOf } from "@effect-blocks/core/Errors"
 import * as Field from "@effect-blocks/core/Field"
+import * as Pipeline from "@effect-blocks/core/Pipeline"
 import * as Snapshot from "@effect-blocks/core/Snapshot"
 import * as Loop from "@effect-blocks/loop/Loop"
 import * as Progress from "@effect-blocks/loop/Progress"
@@ -63,6 +64,21 @@ describe("wrappers", () => {
       assert.deepStrictEqual(yield* named.run({ n: -3, x: 7 }), { x: 7 })
       const fixed = Loop.fromBlocks(Loop.count("fixed", { times: 4 }), [addI])
       assert.deepStrictEqual(yield* fixed.run({ x: 0 }), { x: 6 })
+    })
+  )
+  it.effect("count refuses what is no number of times, before anything runs", () =>
+    Effect.gen(function* () {
+      const named = Loop.fromBlocks(Loop.count("named", { times: "n" }), [addI])
+      const outer = Block.sequential("outer", [named])
+      assert.deepStrictEqual(yield* Pipeline.run(outer, { n: 0, x: 7 }), { x: 7 })
+      for (const n of [-1, 0.5, Number.NaN]) {
+        const error: unknown = yield* Effect.flip(Pipeline.run(outer, { n, x: 7 }))
+        assert(error instanceof InputError)
+        assert.deepStrictEqual(
+          [...new Set(error.issues.map((i) => `${i.field} ${i.block} ${i.expected}`))],
+          ["n outer.named integer greater than or equal to 0"]
+        )
+      }
     })
   )
   it.effect("forEach gives items and their places", () =>

@@ -65,6 +65,7 @@ const counted = (o: any, provides: Fields) => ({
   next: inc
 })
 const asItIs = (state: any) => state
+const Times = Schema.Int.check(Schema.isGreaterThanOrEqualTo(0))
 
 export const count = (name: string, o: any): any => {
   const i: string = o.as ?? "i"
@@ -75,7 +76,7 @@ export const count = (name: string, o: any): any => {
   }
   const options = {
     ...counted(o, { [i]: Schema.Int }),
-    inputs: fixed ? {} : { [times]: Schema.Int },
+    inputs: fixed ? {} : { [times]: Times },
     while: fixed ? (c: number) => c < times : (c: number, state: any) => c < state[times],
     iteration: (c: number) => ({ [i]: c })
   }
