@@ -1,9 +1,8 @@
 /**
  * Microseconds per model call (scaling its input and stepping) and latents-sized arrays per step, latents 1 x 4 x 64 x 64.
  *
- * `node packages/diffusion/benchmark/schedulers.ts`. The time is the processor time of the calling thread, so that other work
- * on the machine weighs little, the least of several runs. `x copy` is the ratio to copying the latents once, measured in the
- * same run. Exit code 1 where a limit is passed: 200 microseconds (400 with thresholding), 3 arrays.
+ * `node packages/diffusion/benchmark/schedulers.ts`. The time is the least of several trials, so that other work on the
+ * machine weighs little. `x copy` is the ratio to copying the latents once, measured in the same run. Exit code 1 where a limit is passed: 200 microseconds (400 with thresholding), 3 arrays.
  */
 import * as Rng from "@effect-blocks/ops/Rng"
 import type * as Tensor from "@effect-blocks/ops/Tensor"
@@ -19,15 +18,17 @@ const [output, rest] = Rng.normal(rng, shape)
 const [noise] = Rng.normal(rest, shape)
 const bytes = start.data.byteLength
 
-/** Processor time of this thread, in microseconds, of so many calls: the least of several trials. */
+/**
+ * Microseconds a call: the least of several trials. Other work on the machine only ever adds, and the thread's processor time
+ * comes in steps of some milliseconds, which are as much as 40 microseconds a call.
+ */
 const timeOf = (calls: number, run: () => void): number => {
   const trial = (): number => {
-    const before = process.threadCpuUsage()
+    const before = performance.now()
     run()
-    const { system, user } = process.threadCpuUsage(before)
-    return (user + system) / calls
+    return ((performance.now() - before) * 1000) / calls
   }
-  return Math.min(...Array.from({ length: 8 }, trial))
+  return Math.min(...Array.from({ length: 20 }, trial))
 }
 
 /** Whole runs, one after the other; `around` may watch each step. */
