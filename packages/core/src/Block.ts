@@ -36,6 +36,7 @@ export * from "./Edit.ts"
 export * from "./Inspect.ts"
 export * from "./Policy.ts"
 
+/** The key by which a value is known to be a block, and under which the compiler finds what it reads, writes and needs. */
 export const TypeId: "~effect-blocks/Block" = block.TypeId
 
 type Fields = Schema.Struct.Fields
@@ -309,7 +310,10 @@ export interface When<out Key extends string, out B extends Any> {
   readonly when: Key
   readonly block: B
 }
-/** The branch that `auto` takes where the input `when` is there. */
+/**
+ * The branch that `auto` takes where the input `when` is there. No branch need read that input, so a misspelt name compiles:
+ * see `auto`.
+ */
 export const when = <const Key extends string, B extends Any>(when: Key, block: B): When<Key, B> => ({ when, block })
 
 /** One of several blocks, or perhaps none. */
@@ -334,6 +338,10 @@ export interface Conditional<
  * none runs. Only inputs that every branch requires are required. A branch that lacks an input fails with
  * `MissingInputError` before anything of it runs.
  *
+ * A trigger is allowed that no branch reads (a flag such as `preview`). So one that is misspelt compiles too: it is an optional
+ * input of its own, and without it the default is silently taken. `Block.describe` shows such an input with the line
+ * `only whether it is there is looked at`.
+ *
  * ```ts
  * import assert from "node:assert"
  * import { Effect, Schema } from "effect"
@@ -344,6 +352,9 @@ export interface Conditional<
  * const prepare = Block.auto("prepare", [Block.when("image", fromImage), fromNoise])
  * assert.deepEqual(Effect.runSync(prepare.run({})), { latents: "noise" })
  * assert.deepEqual(Effect.runSync(prepare.run({ image: "cat" })), { latents: "cat" })
+ *
+ * const misspelt = Block.auto("misspelt", [Block.when("imgae", fromImage), fromNoise])
+ * assert.match(Block.describe(misspelt), /imgae\?: anything\n +only whether it is there is looked at/)
  * ```
  */
 export const auto: <const Name extends string, const Bs extends ReadonlyArray<When<string, Any> | Any>>(
