@@ -45,6 +45,7 @@ export class CheckpointMissing extends Schema.TaggedError<CheckpointMissing>()("
   }
 }
 
+/** When checkpoints are written, under which key, and how long they are kept. */
 export interface Options {
   /** Runs with one key are one run. */
   readonly key: string
