@@ -152,9 +152,10 @@ export const preprocessImage = Block.make("preprocessImage", {
   inputs: { image: Fields.image, height: Schema.Int, width: Schema.Int },
   outputs: { imagePixels: Fields.Pixels },
   run: ({ image, height, width }) =>
-    Effect.map(Effect.fromResult(ImageProcessor.preprocess(image, { height, width, factor: 1 })), (imagePixels) => ({
-      imagePixels
-    }))
+    Effect.map(
+      Effect.fromResult(ImageProcessor.preprocess(image, { height, width, factor: 1, channels: "rgb" })),
+      (imagePixels) => ({ imagePixels })
+    )
 })
 
 const encodeWith = (options: { readonly perItem: boolean }) =>
