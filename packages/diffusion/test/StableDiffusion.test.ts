@@ -3,6 +3,7 @@ import * as Errors from "@effect-blocks/core/Errors"
 import * as Pipeline from "@effect-blocks/core/Pipeline"
 import * as Guider from "@effect-blocks/diffusion/Guider"
 import * as Fields from "@effect-blocks/diffusion/Fields"
+import { NotFinite } from "@effect-blocks/diffusion/NotFinite"
 import * as StableDiffusion from "@effect-blocks/diffusion/pipelines/StableDiffusion"
 import {
   guide,
@@ -186,10 +187,12 @@ describe("image to image", () => {
     }).pipe(Effect.provide(fakes.make().layer))
   )
 
-  it.effect("takes grey, RGBA and numbers, and resizes", () =>
-    Effect.gen(function* () {
+  it.effect("takes grey, RGBA and numbers, and resizes", () => {
+    const { calls, layer } = fakes.make()
+    return Effect.gen(function* () {
       const numbers = Tensor.zeros("float32", [2, 3, 8, 8])
       for (const image of [fakes.picture(1), fakes.picture(4), numbers]) {
+        calls.length = 0
         const run = image2image.run({ ...base, image, height: 4, width: 12, numImagesPerPrompt: 2 })
         assert.deepStrictEqual(
           (yield* run).images.map(({ shape }) => shape),
@@ -198,11 +201,13 @@ describe("image to image", () => {
             [4, 12, 3]
           ]
         )
+        const seen = calls.find(({ model }) => model === "vaeEncoder")?.shape
+        assert.deepStrictEqual(seen, [image === numbers ? 2 : 1, 3, 4, 12])
       }
       const odd = yield* image2image.run({ ...base, image: fakes.picture(3, 11) })
       assert.deepStrictEqual(odd.images[0].shape, [8, 8, 3])
-    }).pipe(Effect.provide(fakes.make().layer))
-  )
+    }).pipe(Effect.provide(layer))
+  })
 
   it.effect("draws the same picture for a seed alone and in a batch", () =>
     Effect.gen(function* () {
@@ -351,6 +356,24 @@ describe("bad input", () => {
         { latents: Tensor.zeros("float32", [1, 4, 4, 5]) },
         "latents",
         /of shape \[1, 4, 4, 5\], expected \[1, 4, 4, 4\]/
+      ],
+      [
+        "latents that are not numbers",
+        { latents: Tensor.make("float32", [1, 4, 4, 4], new Float32Array(64).fill(NaN, 63)) },
+        "latents",
+        /NaN or Infinity in it, expected finite numbers/
+      ],
+      [
+        "a picture that is not numbers",
+        { image: Tensor.make("float32", [1, 3, 8, 8], new Float32Array(192).fill(Infinity, 191)) },
+        "image",
+        /NaN or Infinity in it, expected finite numbers/
+      ],
+      [
+        "text states that are not numbers",
+        { prompt: undefined, promptEmbeds: Tensor.make("float32", [1, 1, 2], Float32Array.of(0, NaN)) },
+        "promptEmbeds",
+        /NaN or Infinity in it, expected finite numbers/
       ],
       ["latents of another rank", { latents: Tensor.zeros("float32", [4, 4, 4]) }, "latents", /latents/],
       [
@@ -533,6 +556,62 @@ describe("a run", () => {
       yield* Effect.yieldNow
       yield* Fiber.interrupt(fiber)
       assert.strictEqual(calls.filter(({ model }) => model === "unet").length, 2)
+      assert.isFalse(calls.some(({ model }) => model === "vaeDecoder"))
+    })
+  )
+
+  const spoilt = (tensor: Tensor.Tensor<"float32">, value: number) =>
+    Tensor.make("float32", tensor.shape, tensor.data.with(tensor.data.length - 1, value))
+  const flat = [
+    [
+      "a prediction",
+      fakes.make({
+        unet: (input, own) => Effect.map(own(input), (out) => (input.timestep === 500 ? spoilt(out, NaN) : out))
+      }),
+      { component: "unet", at: "timestep 500" },
+      "text2image.denoise[1].predictNoise"
+    ],
+    [
+      "a decoded picture",
+      fakes.make({
+        overrides: { vae: { decode: () => Effect.succeed(spoilt(Tensor.zeros("float32", [1, 3, 8, 8]), -Infinity)) } }
+      }),
+      { component: "vae", at: "decoding" },
+      "text2image.decodeLatents"
+    ]
+  ] as const
+  for (const [what, { layer }, found, path] of flat) {
+    it.effect(`does not draw ${what} of NaN or Infinity`, () =>
+      Effect.gen(function* () {
+        const exit = yield* Effect.exit(Effect.provide(text2image.run(base), layer))
+        assert.isTrue(Exit.isFailure(exit))
+        if (!Exit.isFailure(exit)) return
+        const error = Cause.squash(exit.cause)
+        assert.instanceOf(error, NotFinite)
+        assert.deepInclude(error, found)
+        assert.strictEqual(Errors.pathOf(exit.cause), path)
+      })
+    )
+  }
+
+  it.effect("does not decode latents that a block of one's own spoilt", () =>
+    Effect.gen(function* () {
+      const spoil = (name: string) =>
+        Block.pure(name, {
+          inputs: { latents: Fields.latents },
+          outputs: { latents: Fields.latents },
+          run: ({ latents }) => ({ latents: spoilt(latents, NaN) })
+        })
+      const { calls, layer } = fakes.make()
+      const after = Block.insertBefore(text2image, "decodeLatents", spoil("spoil"))
+      const before = Block.insertBefore(text2image, "denoise", spoil("spoil"))
+      for (const [run, at] of [
+        [after.run(base), "the end of denoising"],
+        [before.run(base), "timestep 750"]
+      ] as const) {
+        const error = yield* Effect.flip(Effect.provide(run, layer))
+        assert.deepInclude(error, { _tag: "NotFinite", component: "latents", at })
+      }
       assert.isFalse(calls.some(({ model }) => model === "vaeDecoder"))
     })
   )

@@ -6,6 +6,7 @@ import type { ComponentError, TextEncoderShape, TextEncoding } from "../Componen
 import * as Fields from "../Fields.ts"
 import type * as Tokenizer from "../Tokenizer.ts"
 import { pick } from "./batch.ts"
+import { finiteProblem } from "./finite.ts"
 import type { Problem } from "./refuse.ts"
 
 export const list = (texts: string | ReadonlyArray<string>): ReadonlyArray<string> =>
@@ -89,6 +90,8 @@ export const promptProblems = (given: Prompts): ReadonlyArray<Problem | false> =
       },
     promptEmbeds !== undefined &&
       count === 0 && { field: "promptEmbeds", actual: String(promptEmbeds), expected: "at least one item" },
+    finiteProblem("promptEmbeds", promptEmbeds),
+    finiteProblem("negativePromptEmbeds", negativePromptEmbeds),
     count > 0 &&
       typeof negativePrompt === "object" &&
       negativePrompt.length !== count && {

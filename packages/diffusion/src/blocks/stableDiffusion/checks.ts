@@ -14,6 +14,7 @@ import { ComponentMismatch } from "../../ComponentMismatch.ts"
 import { TextEncoder, TextEncoder2, Unet, VaeDecoder } from "../../Components.ts"
 import * as Fields from "../../Fields.ts"
 import * as Guider from "../../Guider.ts"
+import { finiteProblem } from "../../internal/finite.ts"
 import { predictionsOf, settle } from "../../internal/guidance.ts"
 import { guidanceEmbedding, narrowest } from "../../internal/guidanceEmbedding.ts"
 import type { Mismatch, Prompts } from "../../internal/prompts.ts"
@@ -273,7 +274,8 @@ const sidesFor = (
           field: "latents",
           actual: `of shape [${latents.shape.join(", ")}]`,
           expected: `[${want.join(", ")}]`
-        }
+        },
+      finiteProblem("latents", latents)
     ]
   ]
 }
@@ -355,6 +357,7 @@ const checkImage = (
       actual,
       expected: `one picture, or a number of them that divides the ${inputs.batchSize} of this run`
     },
+    image.dtype === "float32" && finiteProblem(field, image),
     crop && !levels && { field, actual, expected: "an 8-bit picture, for paddingMaskCrop to put the result into" },
     small && { field, actual, expected: `at least ${multiple} pixels each way` },
     ...more,

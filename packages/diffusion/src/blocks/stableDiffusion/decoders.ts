@@ -9,11 +9,12 @@ import * as Tensor from "@effect-blocks/ops/Tensor"
 import * as Effect from "effect/Effect"
 import { VaeDecoder } from "../../Components.ts"
 import * as Fields from "../../Fields.ts"
+import { checkFinite } from "../../internal/finite.ts"
 
 const f = Math.fround
 
 /**
- * Latents to pixels of about -1..1.
+ * Latents to pixels of about -1..1. Fails with `NotFinite` where either are NaN or Infinity.
  *
  * ```ts
  * import { decodeLatents } from "@effect-blocks/diffusion/blocks/stableDiffusion/decoders"
@@ -38,11 +39,14 @@ export const decodeLatents = Block.make("decodeLatents", {
   inputs: { latents: Fields.latents },
   outputs: { decoded: Fields.decoded },
   components: { vae: VaeDecoder },
-  run: ({ latents }, { vae }) => {
+  run: Effect.fnUntraced(function* ({ latents }, { vae }) {
+    yield* checkFinite(latents, "latents", "the end of denoising")
     const factor = f(vae.scalingFactor)
     const scaled = latents.data.map((x) => x / factor)
-    return Effect.map(vae.decode(Tensor.make("float32", latents.shape, scaled)), (decoded) => ({ decoded }))
-  }
+    const decoded = yield* vae.decode(Tensor.make("float32", latents.shape, scaled))
+    yield* checkFinite(decoded, "vae", "decoding")
+    return { decoded }
+  })
 })
 
 /**

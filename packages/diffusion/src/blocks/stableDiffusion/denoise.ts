@@ -11,6 +11,7 @@ import { Unet } from "../../Components.ts"
 import * as Fields from "../../Fields.ts"
 import * as Guider from "../../Guider.ts"
 import { concatChannels, normals } from "../../internal/batch.ts"
+import { checkPrediction } from "../../internal/finite.ts"
 import { guidanceFields, settle } from "../../internal/guidance.ts"
 import { blend } from "../../internal/latents.ts"
 import { Scheduler } from "../../Scheduler.ts"
@@ -51,6 +52,7 @@ export const predictNoise = Block.make("predictNoise", {
       encoderHiddenStates: Guider.gather(wanted, { cond: promptEmbeds, uncond: negativePromptEmbeds }),
       ...scales.unetGuidance
     })
+    yield* checkPrediction(modelInput, output, t)
     return { predictions: Guider.split(wanted, output) }
   })
 })

@@ -9,6 +9,7 @@ import * as Effect from "effect/Effect"
 import { Unet } from "../../Components.ts"
 import * as Fields from "../../Fields.ts"
 import * as Guider from "../../Guider.ts"
+import { checkPrediction } from "../../internal/finite.ts"
 import { guidanceFields, settle } from "../../internal/guidance.ts"
 import {
   blendLatents,
@@ -62,6 +63,7 @@ export const predictNoiseXL = Block.make("predictNoise", {
       },
       ...scales.unetGuidance
     })
+    yield* checkPrediction(modelInput, output, t)
     return { predictions: Guider.split(wanted, output) }
   })
 })

@@ -1,0 +1,31 @@
+import * as Schema from "effect/Schema"
+
+/**
+ * NaN or Infinity where a run has come to: a picture made of them would be flat. `component` is where they were seen
+ * first, `at` says when. The path of the block is on the error's Cause.
+ *
+ * - `unet`: its prediction; what it was given was finite
+ * - `latents`: what the UNet was to be given, or what was to be decoded
+ * - `vae`: the decoded picture; the latents were finite
+ *
+ * ```ts
+ * import { NotFinite } from "@effect-blocks/diffusion/NotFinite"
+ * import assert from "node:assert"
+ *
+ * const error = new NotFinite({ component: "unet", at: "timestep 750" })
+ * assert.match(error.message, /^the UNet gave values that are not finite \(NaN or Infinity\) at timestep 750: /)
+ * ```
+ */
+export class NotFinite extends Schema.TaggedError<NotFinite>()("NotFinite", {
+  component: Schema.Literals(["unet", "latents", "vae"]),
+  at: Schema.String
+}) {
+  override get message(): string {
+    const what = {
+      unet: "the UNet gave values that are not finite",
+      latents: "the latents are not finite",
+      vae: "the VAE decoder gave values that are not finite"
+    }[this.component]
+    return `${what} (NaN or Infinity) at ${this.at}: a model's file may be damaged, or float16 overflowed`
+  }
+}
