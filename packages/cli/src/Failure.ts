@@ -73,6 +73,7 @@ const refusals: ReadonlySet<string> = new Set([
   "UsageError",
   "InputError",
   "MissingInputError",
+  "ComponentMismatch",
   "RepositoryError",
   "ModelLoadError",
   "ProviderUnavailableError",

@@ -50,6 +50,11 @@ describe("effect-blocks generate refuses", { timeout: 300_000 }, () => {
     refused("strength above 1", ["x", "--strength", "1.5"], /--strength: "1\.5"\. Expected: a number from 0 to 1/)
     refused("strength without a picture", ["x", "--strength", "0.5"], /--strength: .* expected --image too/)
     refused("a seed beyond 64 bits", ["x", "--seed", "9".repeat(26)], /--seed: "9+"\. Expected: an integer/)
+    refused(
+      "skipping layers that the text encoder does not give",
+      ["x", "--clip-skip", "12"],
+      /--clip-skip: it is 12, expected at most 0: .*hidden_states/
+    )
     refused("guidance below 0", ["x", "--guidance", "-1"], /--guidance: "-1"\. Expected: a number from 0 to 100/)
     refused("a size that is none", ["x", "--size", "64x"], /--size: "64x"\. Expected: one side or WIDTHxHEIGHT/)
     refused(

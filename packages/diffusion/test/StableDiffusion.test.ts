@@ -375,6 +375,12 @@ describe("bad input", () => {
         "promptEmbeds",
         /NaN or Infinity in it, expected finite numbers/
       ],
+      [
+        "skipping layers that the text encoder does not give",
+        { clipSkip: 1 },
+        "clipSkip",
+        /it is 1, expected at most 0: .*hidden_states/
+      ],
       ["latents of another rank", { latents: Tensor.zeros("float32", [4, 4, 4]) }, "latents", /latents/],
       [
         "a picture of two channels",
@@ -443,7 +449,6 @@ describe("bad input", () => {
     ["a UNet for another VAE", { overrides: { unet: { outChannels: 8 } } }, {}, "unet"],
     ["a UNet of five channels", { inChannels: 5 }, {}, "unet"],
     ["an inpainting UNet for words alone", { inChannels: 9 }, {}, "unet"],
-    ["skipping layers that the text encoder does not give", {}, { clipSkip: 1 }, "textEncoder"],
     ["an inpainting UNet without a mask", { inChannels: 9 }, { image: fakes.picture() }, "unet"]
   ] as const
   for (const [what, options, inputs, component] of mismatches) {

@@ -133,6 +133,14 @@ describe("Stable Diffusion XL", () => {
     )
   }
 
+  it.effect("refuses to skip more layers than both text encoders give", () =>
+    Effect.gen(function* () {
+      const error = yield* Effect.flip(pipeline.run({ ...base, clipSkip: 2 }))
+      assert.strictEqual(error._tag, "InputError")
+      assert.match(error.message, /clipSkip: it is 2, expected at most 1: /)
+    }).pipe(Effect.provide(fakes.make({ xl: true }).layer))
+  )
+
   it.effect("refuses the components of the other family", () =>
     Effect.gen(function* () {
       const error = yield* Effect.flip(

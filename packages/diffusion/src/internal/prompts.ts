@@ -191,6 +191,22 @@ export const missingLayers = (component: string, { layers = 0 }: TextEncoderShap
     expected: `at least ${back}`
   }
 
+/** A `clipSkip` that leaves too few layers, where the text encoder gives enough for none skipped. */
+export const skipProblem = (
+  clipSkip: number,
+  unskipped: number,
+  ...encoders: ReadonlyArray<TextEncoderShape>
+): Problem | false => {
+  const most = Math.max(0, Math.min(...encoders.map(({ layers = 0 }) => layers)) - unskipped)
+  return (
+    clipSkip > most && {
+      field: "clipSkip",
+      actual: String(clipSkip),
+      expected: `at most ${most}: more layers the text encoder's graph does not give (outputs 'hidden_states.N')`
+    }
+  )
+}
+
 /** as `missingLayers`, for blocks that are used by themselves */
 export const checkLayers = (
   component: string,

@@ -26,6 +26,7 @@ import {
   pooledFields,
   promptFields,
   promptProblems,
+  skipProblem,
   widthProblems
 } from "../../internal/prompts.ts"
 import type { Problem } from "../../internal/refuse.ts"
@@ -69,10 +70,8 @@ const unetFits = (unet: Unet["Service"], vae: VaeDecoder["Service"], xl: boolean
 const componentsFit = (
   textEncoder: TextEncoder["Service"],
   unet: Unet["Service"],
-  vae: VaeDecoder["Service"],
-  clipSkip: number
+  vae: VaeDecoder["Service"]
 ): ReadonlyArray<Mismatch | false> => [
-  missingLayers("textEncoder", textEncoder, clipSkip + 1),
   textEncoder.width !== unet.crossAttentionDim && {
     component: "textEncoder",
     actual: `a model that gives ${textEncoder.width} channels`,
@@ -93,8 +92,14 @@ export const checkComponents = Block.make("checkComponents", {
   components: { textEncoder: TextEncoder, unet: Unet, vae: VaeDecoder },
   run: ({ clipSkip, ...given }, { textEncoder, unet, vae }) =>
     Effect.andThen(
-      refuseMismatch(componentsFit(textEncoder, unet, vae, clipSkip)),
-      Effect.as(refuseAny("checkComponents", widthProblems(given, unet.crossAttentionDim)), {})
+      refuseMismatch(componentsFit(textEncoder, unet, vae)),
+      Effect.as(
+        refuseAny("checkComponents", [
+          skipProblem(clipSkip, 1, textEncoder),
+          ...widthProblems(given, unet.crossAttentionDim)
+        ]),
+        {}
+      )
     )
 })
 
@@ -107,14 +112,20 @@ export const checkComponentsLCM = Block.make("checkComponents", {
   run: ({ clipSkip, ...given }, { textEncoder, unet, vae }) =>
     Effect.andThen(
       refuseMismatch([
-        ...componentsFit(textEncoder, unet, vae, clipSkip),
+        ...componentsFit(textEncoder, unet, vae),
         unet.timeCondProjDim === undefined && {
           component: "unet",
           actual: "a model without guidance embedding",
           expected: "one of the latent-consistency family (time_cond_proj_dim)"
         }
       ]),
-      Effect.as(refuseAny("checkComponents", widthProblems(given, unet.crossAttentionDim)), {})
+      Effect.as(
+        refuseAny("checkComponents", [
+          skipProblem(clipSkip, 1, textEncoder),
+          ...widthProblems(given, unet.crossAttentionDim)
+        ]),
+        {}
+      )
     )
 })
 
@@ -134,8 +145,8 @@ export const checkComponentsXL = Block.make("checkComponents", {
   run: ({ clipSkip, ...given }, { textEncoder, textEncoder2, unet, vae }) =>
     Effect.andThen(
       refuseMismatch([
-        missingLayers("textEncoder", textEncoder, clipSkip + 2),
-        missingLayers("textEncoder2", textEncoder2, clipSkip + 2),
+        missingLayers("textEncoder", textEncoder, 2),
+        missingLayers("textEncoder2", textEncoder2, 2),
         textEncoder.width + textEncoder2.width !== unet.crossAttentionDim && {
           component: "textEncoder2",
           actual: `a model that gives ${textEncoder2.width} channels, and the first text encoder ${textEncoder.width}`,
@@ -144,7 +155,11 @@ export const checkComponentsXL = Block.make("checkComponents", {
         ...unetFits(unet, vae, true)
       ]),
       Effect.as(
-        refuseAny("checkComponents", [...widthProblems(given, unet.crossAttentionDim), ...pairProblems(given)]),
+        refuseAny("checkComponents", [
+          skipProblem(clipSkip, 2, textEncoder, textEncoder2),
+          ...widthProblems(given, unet.crossAttentionDim),
+          ...pairProblems(given)
+        ]),
         {}
       )
     )
