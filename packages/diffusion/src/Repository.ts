@@ -284,7 +284,10 @@ export const layerScheduler = (
       const path = yield* located(source)
       const file = join(folder, "scheduler_config.json")
       const config = yield* files.readConfig(path, file, Schema.Record(Schema.String, Schema.Unknown))
-      return yield* Effect.fromResult(Scheduler.fromConfig(config))
+      return yield* Effect.mapError(
+        Effect.fromResult(Scheduler.fromConfig(config)),
+        (error) => new Scheduler.SchedulerError({ ...error, message: `${file}: ${error.message}` })
+      )
     })
   )
 

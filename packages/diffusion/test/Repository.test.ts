@@ -132,7 +132,16 @@ describe("Repository", () => {
       [
         "an unknown scheduler",
         (f) => writeFile(join(f, "scheduler/scheduler_config.json"), `{"_class_name": "MadeUpScheduler"}`),
-        /there is no scheduler MadeUpScheduler/
+        /^scheduler\/scheduler_config\.json: there is no scheduler MadeUpScheduler/
+      ],
+      [
+        "a scheduler of too many timesteps",
+        (f) =>
+          writeFile(
+            join(f, "scheduler/scheduler_config.json"),
+            `{"_class_name": "DDIMScheduler", "num_train_timesteps": 1e9}`
+          ),
+        /^scheduler\/scheduler_config\.json: DDIMScheduler: option num_train_timesteps: /
       ],
       [
         "a tokenizer without files",

@@ -65,6 +65,22 @@ describe("Scheduler.fromConfig", () => {
     }
   })
 
+  it("refuses trainings of no size or of any, in every class that has one", () => {
+    for (const { className, scheduler } of classes) {
+      for (const num_train_timesteps of [0, 1_000_001, 1e9]) {
+        const error = failure(Scheduler.reconfigure(scheduler, { num_train_timesteps }))
+        assert.deepInclude(error, { className, reason: "InvalidOption", option: "num_train_timesteps" })
+      }
+      const none = Scheduler.reconfigure(scheduler, { trained_betas: [] })
+      // an option of another class is not looked at
+      assert.strictEqual(Result.isFailure(none), "trained_betas" in scheduler.config, className)
+      if (Result.isFailure(none)) {
+        assert.deepInclude(none.failure, { className, reason: "InvalidOption", option: "trained_betas" })
+      }
+    }
+    assert.isTrue("trained_betas" in make({ _class_name: "DDIMScheduler" }).config)
+  })
+
   it("refuses options that contradict each other", () => {
     const cases: ReadonlyArray<readonly [string, Scheduler.Config, string]> = [
       [Euler.className, { use_karras_sigmas: true, use_beta_sigmas: true }, "use_beta_sigmas"],

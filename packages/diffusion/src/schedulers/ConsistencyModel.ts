@@ -5,7 +5,7 @@
  */
 import * as Schema from "effect/Schema"
 import { addScaledInto, divided, like, mixed, sqrt, square } from "../internal/scheduler/arithmetic.ts"
-import { count, flag, positive } from "../internal/scheduler/options.ts"
+import { flag, positive, trainingTimesteps } from "../internal/scheduler/options.ts"
 import { clampInto } from "../internal/scheduler/prediction.ts"
 import { onlyOne } from "../internal/scheduler/request.ts"
 import { define, indexOf, planOf } from "../internal/scheduler/solver.ts"
@@ -23,7 +23,7 @@ export const className = "CMStochasticIterativeScheduler"
  * - `s_noise`: scales the noise of each step
  */
 export const Options = Schema.Struct({
-  num_train_timesteps: count(40),
+  num_train_timesteps: trainingTimesteps(40),
   sigma_min: positive(0.002),
   sigma_max: positive(80),
   sigma_data: positive(0.5),

@@ -9,7 +9,7 @@ import { eulerStep, like, mixed, slope } from "../internal/scheduler/arithmetic.
 import { churnSettings, takesChurn } from "../internal/scheduler/family.ts"
 import { shifted } from "../internal/scheduler/flow.ts"
 import { linspace } from "../internal/scheduler/numeric.ts"
-import { count, positive } from "../internal/scheduler/options.ts"
+import { positive, trainingTimesteps } from "../internal/scheduler/options.ts"
 import { churned, churnedSigma } from "../internal/scheduler/prediction.ts"
 import { doubled } from "../internal/scheduler/sigmas.ts"
 import { define, indexOf, planOf } from "../internal/scheduler/solver.ts"
@@ -20,7 +20,7 @@ const f = Math.fround
 export const className = "FlowMatchHeunDiscreteScheduler"
 
 /** The options, named as in diffusers' file. */
-export const Options = Schema.Struct({ num_train_timesteps: count(1000), shift: positive(1) })
+export const Options = Schema.Struct({ num_train_timesteps: trainingTimesteps(1000), shift: positive(1) })
 
 /**
  * A flow-matching Heun scheduler. `setTimesteps` takes `steps` and the churn: `sChurn` (default 0, no noise), `sTmin`,

@@ -8,7 +8,7 @@ import * as Schema from "effect/Schema"
 import { adams } from "../internal/scheduler/adams.ts"
 import { like, mixed, sqrt, square } from "../internal/scheduler/arithmetic.ts"
 import { linspace32 } from "../internal/scheduler/numeric.ts"
-import { count, orNull } from "../internal/scheduler/options.ts"
+import { trained_betas, trainingTimesteps } from "../internal/scheduler/options.ts"
 import { define, indexOf, planOf } from "../internal/scheduler/solver.ts"
 
 const f = Math.fround
@@ -22,8 +22,8 @@ export const className = "IPNDMScheduler"
  * - `trained_betas`: the schedule's sines, one per step, instead of those computed
  */
 export const Options = Schema.Struct({
-  num_train_timesteps: count(1000),
-  trained_betas: orNull(Schema.Array(Schema.Finite))
+  num_train_timesteps: trainingTimesteps(1000),
+  trained_betas
 })
 
 /** The sine schedule: falls from 1 to 0 in n steps, with 0 once more at the end. */

@@ -3,7 +3,7 @@ import * as Schema from "effect/Schema"
 import { exp, like, log, mixed, scaled, sqrt, square } from "./arithmetic.ts"
 import type { Latents } from "./model.ts"
 import { linspace32 } from "./numeric.ts"
-import { count, finalSigma, oneOf, positive } from "./options.ts"
+import { finalSigma, oneOf, positive, trainingTimesteps } from "./options.ts"
 
 const f = Math.fround
 
@@ -12,7 +12,7 @@ export const edmOptions = {
   sigma_max: positive(80),
   sigma_data: positive(0.5),
   sigma_schedule: oneOf(["karras", "exponential"], "karras"),
-  num_train_timesteps: count(1000),
+  num_train_timesteps: trainingTimesteps(1000),
   prediction_type: oneOf(["epsilon", "v_prediction"], "epsilon"),
   rho: positive(7),
   final_sigmas_type: finalSigma

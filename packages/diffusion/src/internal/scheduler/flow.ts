@@ -2,13 +2,13 @@
 import * as Schema from "effect/Schema"
 import type { TimestepRequest } from "./model.ts"
 import { linspace } from "./numeric.ts"
-import { count, flag, oneOf, option, orNull, positive, respacingOptions } from "./options.ts"
+import { count, flag, oneOf, option, orNull, positive, respacingOptions, trainingTimesteps } from "./options.ts"
 import { respaced } from "./sigmas.ts"
 
 const f = Math.fround
 
 export const flowMatchOptions = {
-  num_train_timesteps: count(1000),
+  num_train_timesteps: trainingTimesteps(1000),
   shift: positive(1),
   use_dynamic_shifting: flag(false),
   base_shift: option(Schema.NullOr(Schema.Finite), 0.5),

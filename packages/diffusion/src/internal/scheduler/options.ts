@@ -12,6 +12,9 @@ export const real = (value: number) => option(Schema.Finite, value)
 export const whole = (value: number) => option(Schema.Int, value)
 /** A whole number from 1 up. */
 export const count = (value: number) => option(Schema.Int.check(Schema.isGreaterThanOrEqualTo(1)), value)
+/** The timesteps of the training; the tables of a schedule have one row for each. */
+export const trainingTimesteps = (value: number) =>
+  option(Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 1_000_000 })), value)
 /** A number above zero. */
 export const positive = (value: number) => option(Schema.Finite.check(Schema.isGreaterThan(0)), value)
 /** A number in [0, 1]. */
@@ -20,11 +23,14 @@ export const oneOf = <const L extends ReadonlyArray<string>>(values: L, value: L
   option(Schema.Literals(values), value)
 export const orNull = <S extends Schema.Codec<any, any>>(schema: S) => option(Schema.NullOr(schema), null)
 
+/** Betas of one's own: none of them would be no schedule. */
+export const trained_betas = orNull(Schema.Array(Schema.Finite).check(Schema.isMinLength(1)))
+
 export const betaOptions = {
-  num_train_timesteps: count(1000),
+  num_train_timesteps: trainingTimesteps(1000),
   beta_start: positive(0.0001),
   beta_end: positive(0.02),
-  trained_betas: orNull(Schema.Array(Schema.Finite))
+  trained_betas
 }
 
 /** The range that Stable Diffusion was trained on: the defaults of some solvers. */
