@@ -60,7 +60,7 @@ const cut = (text: string, width: number): string => {
 }
 
 /** Control characters of a prompt must not reach the terminal. */
-// oxlint-disable-next-line no-control-regex
+// oxlint-disable-next-line no-control-regex -- control characters are what it looks for
 const printable = (text: string): string => text.replace(/[\u0000-\u001f\u007f-\u009f]+/g, " ")
 
 /**

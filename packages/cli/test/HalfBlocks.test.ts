@@ -19,7 +19,7 @@ const picture = (
 const cells = (line: string) => {
   const found: Array<string> = []
   let style = ""
-  // oxlint-disable-next-line no-control-regex
+  // oxlint-disable-next-line no-control-regex -- escapes of a terminal are what it reads
   for (const [, next, cell] of line.matchAll(/\u001b\[([\d;]*)m|(▀)/g)) {
     if (cell === undefined) style = next!
     else found.push(style)

@@ -17,9 +17,9 @@ const at = (done: number) => ({ label: "a heart", done, total: 20, left: 100 * (
 const screen = (text: string): ReadonlyArray<string> => {
   const lines = [""]
   let row = 0
-  // oxlint-disable-next-line no-control-regex
+  // oxlint-disable-next-line no-control-regex -- escapes of a terminal are what it reads
   for (const [part] of text.matchAll(/\u001b\[[?\d;]*[A-Za-z]|\n|\r|[^\u001b\n\r]+/g)) {
-    // oxlint-disable-next-line no-control-regex
+    // oxlint-disable-next-line no-control-regex -- escapes of a terminal are what it reads
     const up = /^\u001b\[(\d+)A$/.exec(part)
     if (up !== null) row -= Number(up[1])
     else if (part === "\u001b[J") lines.splice(row, lines.length, "")
@@ -93,7 +93,7 @@ describe("Reporter", () => {
       const shown = screen(written.join(""))
       assert.isAtMost(Array.from(shown[0]!).length, 30)
       assert.include(shown[0]!, "7/20")
-      // oxlint-disable-next-line no-control-regex
+      // oxlint-disable-next-line no-control-regex -- escapes of a terminal are what it reads
       assert.notMatch(written.join(""), /\u001b\]|\u0007/)
     }).pipe(Effect.provide(Reporter.layer(out)))
   })

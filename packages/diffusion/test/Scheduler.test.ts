@@ -81,6 +81,20 @@ describe("Scheduler.fromConfig", () => {
     assert.isTrue("trained_betas" in make({ _class_name: "DDIMScheduler" }).config)
   })
 
+  it("refuses betas that are not one for each timestep of the training", () => {
+    const betas = (length: number) => ({ trained_betas: Array.from({ length }, () => 0.01), num_train_timesteps: 50 })
+    for (const { className, scheduler } of classes) {
+      if (!("beta_schedule" in scheduler.config)) continue
+      for (const length of [2, 51]) {
+        const error = failure(Scheduler.reconfigure(scheduler, betas(length)))
+        assert.deepInclude(error, { className, reason: "UnsupportedOption", option: "trained_betas" })
+        assert.include(error.message, `has ${length} values for num_train_timesteps 50`)
+      }
+    }
+    const own = Result.getOrThrow(Scheduler.fromConfig({ _class_name: "DDIMScheduler", ...betas(50) }))
+    assert.lengthOf(Result.getOrThrow(own.setTimesteps({ steps: 5 })).timesteps, 5)
+  })
+
   it("refuses options that contradict each other", () => {
     const cases: ReadonlyArray<readonly [string, Scheduler.Config, string]> = [
       [Euler.className, { use_karras_sigmas: true, use_beta_sigmas: true }, "use_beta_sigmas"],

@@ -53,6 +53,13 @@ export interface Contradiction {
   readonly message: string
 }
 
+/** The tables of a schedule have a row for each timestep of the training; too few would give NaN, too many another model's. */
+const betasForTraining = (options: Config): Contradiction | undefined => {
+  const { beta_schedule, num_train_timesteps: rows, trained_betas: betas } = options
+  if (beta_schedule === undefined || !Array.isArray(betas) || betas.length === rows) return undefined
+  return { option: "trained_betas", message: `has ${betas.length} values for num_train_timesteps ${String(rows)}` }
+}
+
 /**
  * A class of scheduler: its options are decoded, contradictions are reported, and the solver is built once; what it
  * closes over never changes.
@@ -66,7 +73,7 @@ export const define =
   ) =>
   (config: Config = {}): Result.Result<Shape, SchedulerError> =>
     Result.flatMap(decode(className, options, config), (decoded) => {
-      for (const check of checks) {
+      for (const check of [betasForTraining, ...checks]) {
         const found = check(decoded)
         if (found === undefined) continue
         const { option } = found
