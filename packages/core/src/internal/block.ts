@@ -125,15 +125,12 @@ class BlockImpl {
   }
 }
 
-// the context asked last: most runs come many to a context, and asking it costs more than running a small block
-let asked: Context.Context<never> | undefined
-let answer: Listener | null = null
+// most runs come many to a context, and asking it costs more than looking it up here; what is held weakly keeps no run's services alive
+const listeners = new WeakMap<Context.Context<never>, Listener | null>()
 const listenerOf = (context: Context.Context<never>): Listener | null => {
-  if (context !== asked) {
-    answer = Context.get(context, Progress)
-    asked = context
-  }
-  return answer
+  let listener = listeners.get(context)
+  if (listener === undefined) listeners.set(context, (listener = Context.get(context, Progress)))
+  return listener
 }
 
 /** Runs a block by itself: the fast interpreter, or the stepping one where somebody listens to Progress. */

@@ -14,6 +14,8 @@ const assertSchemas = (block: string, what: string, fields: object): void => {
   }
 }
 
+const none = Object.freeze({})
+
 export const make = (name: string, options: any): any => {
   assertSchemas(name, "input", options.inputs)
   assertSchemas(name, "output", options.outputs)
@@ -22,15 +24,18 @@ export const make = (name: string, options: any): any => {
   const view = viewOf(options.inputs),
     write = writerOf(options.outputs)
   const keys = Object.entries<any>(options.components ?? {})
-  // the components of the context seen last: taken and used in one synchronous step, so runs may share the block
-  let context: Context.Context<never> | undefined,
-    components: any = {}
-  const exec: Exec = (state, current) => {
-    if (keys.length > 0 && context !== current.context) {
-      context = undefined
-      components = Object.fromEntries(keys.map(([k, key]) => [k, Context.getUnsafe(current.context, key)]))
-      context = current.context
+  // by context, since blocks of a loop take them again and again; weakly, since a block outlives the services of its runs
+  const taken = new WeakMap<Context.Context<never>, any>()
+  const componentsOf = (context: Context.Context<never>): any => {
+    let components = taken.get(context)
+    if (components === undefined) {
+      components = Object.fromEntries(keys.map(([k, key]) => [k, Context.getUnsafe(context, key)]))
+      taken.set(context, components)
     }
+    return components
+  }
+  const exec: Exec = (state, current) => {
+    const components = keys.length === 0 ? none : componentsOf(current.context)
     const e = run(view(state), components) as any
     if (e._tag === "Success") {
       write(state, e.value)
