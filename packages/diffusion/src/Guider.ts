@@ -90,7 +90,8 @@ export type Capabilities = model.Capabilities
 /**
  * A guider: pure functions.
  *
- * - `supports(shape)`: fails where predictions of a shape cannot be combined; to be asked once before a run
+ * - `supports(shape, numInferenceSteps)`: fails where predictions of a shape cannot be combined in a run of so many steps
+ *   (left out: in any run); to be asked once before a run
  * - `predictions(moment)`: what to run the model for at this step, in this order
  * - `combine(state, moment, predictions)`: the one prediction that the scheduler is given, and the next state; a missing
  *   prediction is a defect

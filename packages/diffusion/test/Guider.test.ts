@@ -53,7 +53,7 @@ describe("Guider.fromConfig", () => {
     const cases: ReadonlyArray<readonly [Guider.Config, string, Guider.GuiderError["reason"]]> = [
       [{ guidance_scales: 7 }, "guidance_scales", "UnknownOption"],
       [{ guidance_scale: "7" }, "guidance_scale", "InvalidOption"],
-      [{ guidance_rescale: -1 }, "guidance_rescale", "InvalidOption"],
+      [{ guidance_rescale: null }, "guidance_rescale", "InvalidOption"],
       [{ start: 1 }, "start", "InvalidOption"],
       [{ start: -0.1 }, "start", "InvalidOption"],
       [{ start: 0.6, stop: 0.4 }, "stop", "InvalidOption"],
@@ -88,9 +88,17 @@ describe("Guider.fromConfig", () => {
 
   it("refuses frequency levels that diffusers mixes up, and does them when asked", () => {
     const _class_name = "FrequencyDecoupledGuidance"
-    assert.strictEqual(failure(Guider.fromConfig({ _class_name, start: [0, 0.4] })).option, "start")
-    assert.strictEqual(failure(Guider.fromConfig({ _class_name, guidance_scales: [4, 1] })).option, "guidance_scales")
+    const refused = (config: Guider.Config, numInferenceSteps?: number) =>
+      Result.flatMap(Guider.fromConfig({ _class_name, ...config }), (guider) =>
+        guider.supports([1, 4, 8, 8], numInferenceSteps)
+      )
+    assert.strictEqual(failure(refused({ start: [0, 0.4] })).option, "start")
+    assert.strictEqual(failure(refused({ stop: [0.8, 1] }, 5)).option, "stop")
+    assert.strictEqual(failure(refused({ guidance_scales: [4, 1] })).option, "guidance_scales")
     assert.strictEqual(failure(Guider.fromConfig({ _class_name, start: [0, 0, 0] })).option, "start")
+    // in so short a run both levels begin at step 0, and a guider that is off guides no level
+    assert.ok(Result.isSuccess(refused({ start: [0, 0.1] }, 5)))
+    assert.ok(Result.isSuccess(refused({ guidance_scales: [4, 1], enabled: false })))
     const fine = make({ _class_name, guidance_scales: [4, 1] })
     const zero = Tensor.zeros("float32", [1, 1, 4, 4])
     const flat = Tensor.make("float32", zero.shape, new Float32Array(16).fill(1))
@@ -107,6 +115,62 @@ describe("Guider.fromConfig", () => {
     assert.ok(Result.isSuccess(frequency.supports([1, 4, 12, 12])))
     assert.ok(Result.isFailure(frequency.supports([1, 4, 16, 6])))
     assert.ok(Result.isFailure(frequency.supports([1, 4, 16])))
+    // a blur reflects two values at each edge
+    assert.ok(Result.isFailure(frequency.supports([1, 4, 4, 4])))
+    const off = make({ _class_name: "MagnitudeAwareGuidance", stop: 0.1 }, { beyondDiffusers: false })
+    assert.ok(Result.isFailure(off.supports([1, 4, 8, 8], 10)))
+    assert.ok(Result.isSuccess(off.supports([1, 4, 8, 8], 9)))
+    for (const axes of [4, [1, -3], [0, 1, 2, 3, 4]]) {
+      const adaptive = make({ _class_name: "AdaptiveProjectedGuidance", adaptive_projected_guidance_norm_dim: axes })
+      assert.strictEqual(failure(adaptive.supports([1, 4, 8, 8])).option, "adaptive_projected_guidance_norm_dim")
+    }
+  })
+
+  it("reads the descriptions of layers, and refuses those that cannot be", () => {
+    const options = { perturbedModel: true }
+    const read = (skip_layer_config: unknown) =>
+      Guider.fromConfig({ _class_name: "SkipLayerGuidance", skip_layer_config }, options)
+    assert.ok(Result.isSuccess(read([{ indices: [7], fqn: "blocks", skip_ff: false }])))
+    for (const wrong of [
+      "layers",
+      {},
+      { indices: [7], layer: 1 },
+      { indices: [7], dropout: 2 },
+      { indices: [7], dropout: 0.5, skip_attention_scores: true }
+    ])
+      assert.strictEqual(failure(read(wrong)).option, "skip_layer_config")
+  })
+
+  it("has momentum from the first step on, and none in a run that begins after it", () => {
+    const guider = make({
+      ...configOf("AdaptiveProjectedGuidance"),
+      adaptive_projected_guidance_momentum: 1,
+      adaptive_projected_guidance_rescale: 0,
+      start: 0.1
+    })
+    const one = (value: number) => Tensor.make("float32", [1, 1], Float32Array.of(value))
+    const last = (begin: number): number => {
+      let state = Guider.initial
+      let value = 0
+      for (let step = begin; step < 3; step++) {
+        const out = guider.combine(state, momentOf(step), { predCond: one(1), predUncond: one(0) })
+        state = out.state
+        value = out.prediction.data[0]!
+      }
+      return value
+    }
+    assert.strictEqual(last(0), 15)
+    assert.strictEqual(last(1), 7.5)
+  })
+
+  it("takes a negative rescale as none", () => {
+    const combined = (guidance_rescale: number) =>
+      make({ _class_name: "ClassifierFreeGuidance", guidance_rescale }).combine(Guider.initial, momentOf(0), {
+        predCond: Tensor.make("float32", [1, 2], Float32Array.of(-1, 1)),
+        predUncond: Tensor.make("float32", [1, 2], Float32Array.of(0, 0))
+      }).prediction.data
+    assert.deepStrictEqual([...combined(-0.5)], [-7.5, 7.5])
+    assert.closeTo(combined(1)[1]!, 1, 1e-6)
   })
 
   it("gives a configuration that makes the same guider again", () => {

@@ -9,7 +9,7 @@ import { rescaled } from "../internal/guider/arithmetic.ts"
 import { commonOptions, commonRange, define, given, isActive } from "../internal/guider/define.ts"
 import { cond, uncond } from "../internal/guider/model.ts"
 import { difference, remembered } from "../internal/guider/momentum.ts"
-import { groupsOf, perItem, reweighted, shifted, withinNorm } from "../internal/guider/projection.ts"
+import { areAxesOf, groupsOf, perItem, reweighted, shifted, withinNorm } from "../internal/guider/projection.ts"
 import { like } from "../internal/scheduler/arithmetic.ts"
 import { option, orNull, real } from "../internal/scheduler/options.ts"
 
@@ -59,16 +59,23 @@ export const fromConfig = define(
     const limit = options.adaptive_projected_guidance_rescale
     const axes = options.adaptive_projected_guidance_norm_dim
     return {
+      unsupported: (shape) =>
+        axes === null || areAxesOf(shape, [axes].flat())
+          ? undefined
+          : {
+              option: "adaptive_projected_guidance_norm_dim",
+              message: `[${[axes].flat().join(", ")}] must be different axes of predictions [${shape.join(", ")}]`
+            },
       predictions: (moment) => (isActive(options, moment) ? [cond, uncond] : [cond]),
       combine: (before, moment, predictions) => {
         const conditional = given(predictions, "predCond")
-        const current = remembered(before, moment)
+        const momentum = options.adaptive_projected_guidance_momentum
+        const current = remembered(before, moment, momentum, conditional)
         if (!isActive(options, moment))
           return { prediction: rescaled(options.guidance_rescale, conditional, conditional), state: current }
         const unconditional = given(predictions, "predUncond")
-        const momentum = options.adaptive_projected_guidance_momentum
         const { shift, state } = difference(current, momentum, conditional, unconditional)
-        const summed = axes === null ? perItem(conditional.shape) : typeof axes === "number" ? [axes] : axes
+        const summed = axes === null ? perItem(conditional.shape) : [axes].flat()
         const groups = groupsOf(conditional.shape, summed)
         const bounded = limit > 0 ? withinNorm(shift, limit, groups) : shift
         const update = reweighted(bounded, conditional.data, options.eta, groups)

@@ -57,11 +57,11 @@ export const fromConfig = define(
       predictions: (moment) => (isActive(options, moment) ? [cond, uncond] : [cond]),
       combine: (before, moment, predictions) => {
         const conditional = given(predictions, "predCond")
-        const current = remembered(before, moment)
+        const momentum = options.adaptive_projected_guidance_momentum
+        const current = remembered(before, moment, momentum, conditional)
         if (!isActive(options, moment))
           return { prediction: rescaled(options.guidance_rescale, conditional, conditional), state: current }
         const unconditional = given(predictions, "predUncond")
-        const momentum = options.adaptive_projected_guidance_momentum
         const { shift, state } = difference(current, momentum, conditional, unconditional)
         const projected = () => {
           const groups = groupsOf(conditional.shape, perItem(conditional.shape))

@@ -7,8 +7,7 @@ import * as Schema from "effect/Schema"
 import { extrapolated, rescaled } from "../internal/guider/arithmetic.ts"
 import { commonOptions, commonRange, define, given, isActive } from "../internal/guider/define.ts"
 import { cond, uncond } from "../internal/guider/model.ts"
-import { exactlyOne, layerConfig, layers, needsPerturbedModel } from "../internal/guider/perturbed.ts"
-import { orNull } from "../internal/scheduler/options.ts"
+import { exactlyOne, layerConfig, layerDropout, layers, needsPerturbedModel } from "../internal/guider/perturbed.ts"
 
 /** The name in diffusers' `guider_config.json`. */
 export const className = "AutoGuidance"
@@ -22,7 +21,7 @@ export const Options = Schema.Struct({
   ...commonOptions(),
   auto_guidance_layers: layers,
   auto_guidance_config: layerConfig,
-  dropout: orNull(Schema.Finite)
+  dropout: layerDropout
 })
 
 /**

@@ -6,7 +6,7 @@
  */
 import * as Schema from "effect/Schema"
 import { extrapolated, minus, rescaled } from "../internal/guider/arithmetic.ts"
-import { define, doesSomething, given, rangeProblem } from "../internal/guider/define.ts"
+import { atSomeStep, define, doesSomething, given, rangeProblem } from "../internal/guider/define.ts"
 import { cond, type Latents, type Moment, uncond } from "../internal/guider/model.ts"
 import { groupsOf, perItem, reweighted, shifted } from "../internal/guider/projection.ts"
 import { collapse, cropped, fits, laplacian } from "../internal/guider/pyramid.ts"
@@ -79,7 +79,7 @@ const guideLevel = (options: Options, level: Level, conditional: Latents, uncond
  * A frequency-decoupled guider for [batch, channels, height, width].
  *
  * diffusers' class mixes up levels where not all of them are guided at a step (another `start` or `stop`, a scale that does
- * nothing), and gives back padded pictures where neither side is a power of two. The first is refused here, the second
+ * nothing), and gives back padded pictures where neither side is a power of two. The first is refused by `supports`, the second
  * reproduced, unless the capabilities say `beyondDiffusers`: then levels that are not guided keep the conditional
  * prediction, and the padding is cut off.
  *
@@ -90,8 +90,10 @@ const guideLevel = (options: Options, level: Level, conditional: Latents, uncond
  * import * as FrequencyDecoupled from "@effect-blocks/diffusion/guiders/FrequencyDecoupled"
  *
  * const config = { guidance_scales: [8, 4], start: [0, 0.4] }
- * assert.strictEqual(Result.getOrThrow(Result.flip(FrequencyDecoupled.fromConfig(config))).option, "start")
- * assert.ok(Result.isSuccess(FrequencyDecoupled.fromConfig(config, { beyondDiffusers: true })))
+ * const strict = Result.getOrThrow(FrequencyDecoupled.fromConfig(config))
+ * assert.strictEqual(Result.getOrThrow(Result.flip(strict.supports([1, 4, 8, 8], 10))).option, "start")
+ * const wider = Result.getOrThrow(FrequencyDecoupled.fromConfig(config, { beyondDiffusers: true }))
+ * assert.ok(Result.isSuccess(wider.supports([1, 4, 8, 8], 10)))
  * ```
  */
 export const fromConfig = define(
@@ -105,11 +107,26 @@ export const fromConfig = define(
     const stop = Math.max(...levels.map((level) => level.stop))
     const guides = levels.map(({ scale }) => doesSomething(scale, options.use_original_formulation))
     const isActive = (moment: Moment) => options.enabled && within(start, stop, moment) && guides.includes(true)
+    const isGuided = (level: Level, i: number, moment: Moment) =>
+      guides[i] === true && within(level.start, level.stop, moment)
+    const leavesLevels = (moment: Moment) => isActive(moment) && !levels.every((level, i) => isGuided(level, i, moment))
     return {
-      unsupported: (shape) =>
-        fits(shape, levels.length)
-          ? undefined
-          : `do not make a pyramid of ${levels.length} levels; expected [batch, channels, height, width] with sides that halve so often`,
+      unsupported: (shape, steps) => {
+        if (!atSomeStep(isActive, steps)) return undefined
+        if (!fits(shape, levels.length))
+          return `do not make a pyramid of ${levels.length} levels; expected [batch, channels, height, width] with sides that halve so often, three or more long before the last`
+        if (beyondDiffusers || !atSomeStep(leavesLevels, steps)) return undefined
+        const option = guides.includes(false)
+          ? "guidance_scales"
+          : levels.some((level) => level.start !== start)
+            ? "start"
+            : "stop"
+        return {
+          option,
+          message:
+            "guides only some levels at a step, which diffusers' class mixes up; say { beyondDiffusers: true } to do it"
+        }
+      },
       predictions: (moment) => (isActive(moment) ? [cond, uncond] : [cond]),
       combine: (state, moment, predictions) => {
         const conditional = given(predictions, "predCond")
@@ -117,9 +134,7 @@ export const fromConfig = define(
         const ofCond = laplacian(conditional, levels.length)
         const ofUncond = laplacian(given(predictions, "predUncond"), levels.length)
         const guided = levels.map((level, i) =>
-          guides[i] === true && within(level.start, level.stop, moment)
-            ? guideLevel(options, level, ofCond[i]!, ofUncond[i]!)
-            : ofCond[i]!
+          isGuided(level, i, moment) ? guideLevel(options, level, ofCond[i]!, ofUncond[i]!) : ofCond[i]!
         )
         const picture = collapse(guided)
         const kept = beyondDiffusers ? cropped(picture, conditional.shape) : picture
@@ -139,19 +154,9 @@ export const fromConfig = define(
     return wrong === undefined ? undefined : { option: wrong, message: `must have one entry per level (${levels})` }
   },
   (options) =>
-    levelsOf(options)
-      .map(({ start, stop }) => rangeProblem(["start", "stop"], start, stop))
-      .find((problem) => problem !== undefined),
-  (options, { beyondDiffusers = false }) => {
-    const levels = levelsOf(options)
-    const message =
-      "must be the same for all levels, as diffusers' class mixes them up else; or say { beyondDiffusers: true }"
-    if (beyondDiffusers) return undefined
-    if (levels.some(({ start }) => start !== levels[0]!.start)) return { option: "start", message }
-    if (levels.some(({ stop }) => stop !== levels[0]!.stop)) return { option: "stop", message }
-    const guided = levels.filter(({ scale }) => doesSomething(scale, options.use_original_formulation)).length
-    return guided === 0 || guided === levels.length
-      ? undefined
-      : { option: "guidance_scales", message: message.replace("be the same for", "guide none or") }
-  }
+    rangeProblem(
+      ["start", "stop"],
+      Math.min(...levelsOf(options).map(({ start }) => start)),
+      Math.max(...levelsOf(options).map(({ stop }) => stop))
+    )
 )

@@ -6,7 +6,7 @@
  */
 import * as Schema from "effect/Schema"
 import { minus, rescaled } from "../internal/guider/arithmetic.ts"
-import { commonOptions, commonRange, define, given, isActive } from "../internal/guider/define.ts"
+import { atSomeStep, commonOptions, commonRange, define, given, isActive } from "../internal/guider/define.ts"
 import { cond, type Latents, uncond } from "../internal/guider/model.ts"
 import { exp, like } from "../internal/scheduler/arithmetic.ts"
 import { real } from "../internal/scheduler/options.ts"
@@ -68,8 +68,8 @@ export const fromConfig = define(
   className,
   Options,
   (options, { beyondDiffusers = false }) => ({
-    unsupported: (shape) =>
-      beyondDiffusers || shape.length <= 3
+    unsupported: (shape, steps) =>
+      beyondDiffusers || shape.length <= 3 || !atSomeStep((moment) => isActive(options, moment), steps)
         ? undefined
         : "have more than three axes, where diffusers' class fails; say { beyondDiffusers: true } to guide them anyway",
     predictions: (moment) => (isActive(options, moment) ? [cond, uncond] : [cond]),

@@ -8,10 +8,10 @@ import * as Schema from "effect/Schema"
 import { commonOptions, commonRange, define, rangeProblem } from "../internal/guider/define.ts"
 import {
   exactlyOne,
-  layerConfig,
   layers,
   needsPerturbedModel,
-  perturbedGuidance
+  perturbedGuidance,
+  smoothedConfig
 } from "../internal/guider/perturbed.ts"
 import { real } from "../internal/scheduler/options.ts"
 
@@ -33,7 +33,7 @@ export const Options = Schema.Struct({
   seg_guidance_start: real(0),
   seg_guidance_stop: real(1),
   seg_guidance_layers: layers,
-  seg_guidance_config: layerConfig
+  seg_guidance_config: smoothedConfig
 })
 
 /**

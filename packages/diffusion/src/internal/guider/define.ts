@@ -1,7 +1,7 @@
 /** How a guider's file becomes a guider. */
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import { flag, option, real } from "../scheduler/options.ts"
+import { flag, real } from "../scheduler/options.ts"
 import {
   type Capabilities,
   type Config,
@@ -13,13 +13,10 @@ import {
   type Shape
 } from "./model.ts"
 
-/** A number from 0 up. */
-export const amount = (value: number) => option(Schema.Finite.check(Schema.isGreaterThanOrEqualTo(0)), value)
-
 /** Options that every guider has. */
 export const commonOptions = (guidanceScale = 7.5) => ({
   guidance_scale: real(guidanceScale),
-  guidance_rescale: amount(0),
+  guidance_rescale: real(0),
   use_original_formulation: flag(false),
   start: real(0),
   stop: real(1),
@@ -55,10 +52,13 @@ export const rangeProblem = (
   return undefined
 }
 
-/** What a guider's file supplies. `unsupported` says why predictions of a shape cannot be combined. */
+/** What a guider's file supplies. `unsupported` says why predictions of a shape cannot be combined in a run. */
 export interface Method extends Pick<Shape, "predictions" | "combine"> {
-  readonly unsupported?: (shape: ReadonlyArray<number>) => string | undefined
+  readonly unsupported?: (shape: ReadonlyArray<number>, numInferenceSteps?: number) => string | Problem | undefined
 }
+
+/** What a nested record does not know is an error too. */
+const strict = { onExcessProperty: "error" } as const
 
 /** A class of guider: its options are decoded and checked, unknown ones are errors. */
 export const define =
@@ -77,7 +77,7 @@ export const define =
       const field = options.fields[key]
       if (field === undefined)
         return failed("UnknownOption", key, `is unknown; known are ${Object.keys(options.fields).join(", ")}`)
-      const single = Schema.decodeUnknownResult(Schema.Struct({ [key]: field }) as any)({ [key]: value })
+      const single = Schema.decodeUnknownResult(Schema.Struct({ [key]: field }) as any)({ [key]: value }, strict)
       if (Result.isFailure(single)) return failed("InvalidOption", key, String(single.failure.message).split("\n")[0]!)
       own[key] = value
     }
@@ -90,9 +90,10 @@ export const define =
     return Result.succeed({
       className,
       config: { ...decoded, _class_name: className },
-      supports: (shape) => {
-        const message = unsupported?.(shape)
+      supports: (shape, numInferenceSteps) => {
+        const message = unsupported?.(shape, numInferenceSteps)
         if (message === undefined) return Result.void
+        if (typeof message === "object") return failed("InvalidOption", message.option, message.message)
         return Result.fail(
           new GuiderError({
             className,
@@ -117,6 +118,15 @@ export const commonRange = ({ start, stop }: CommonOptions): Problem | undefined
 
 /** Python's `math.isclose` with its defaults. */
 const isClose = (a: number, b: number): boolean => Math.abs(a - b) <= 1e-9 * Math.max(Math.abs(a), Math.abs(b))
+
+/** Does anything hold at some step of a run; where its length is unknown, at some step of any. */
+export const atSomeStep = (holds: (moment: Moment) => boolean, numInferenceSteps: number | undefined): boolean =>
+  Array.from({ length: numInferenceSteps ?? manySteps }, (_, step) =>
+    holds({ step, numInferenceSteps: numInferenceSteps ?? manySteps, timestep: 0 })
+  ).includes(true)
+
+/** No share of the steps is rounded away in a run of as many steps as a model was trained on. */
+const manySteps = 1000
 
 /** Does guidance act: from the start share of the steps up to, not including, the stop share, where its scale does something. */
 export const isActive = (options: CommonOptions, moment: Moment): boolean =>

@@ -46,7 +46,7 @@ export interface Capabilities {
 export interface Shape {
   readonly className: string
   readonly config: Config
-  readonly supports: (shape: ReadonlyArray<number>) => Result.Result<void, GuiderError>
+  readonly supports: (shape: ReadonlyArray<number>, numInferenceSteps?: number) => Result.Result<void, GuiderError>
   readonly predictions: (moment: Moment) => ReadonlyArray<Prediction>
   readonly combine: (
     state: GuiderState,

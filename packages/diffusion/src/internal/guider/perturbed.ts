@@ -1,7 +1,7 @@
 /** Guiders that need a second, weakened prediction of the model: layers skipped, attention perturbed or blurred. */
 import * as Schema from "effect/Schema"
 import { like } from "../scheduler/arithmetic.ts"
-import { option, orNull } from "../scheduler/options.ts"
+import { orNull } from "../scheduler/options.ts"
 import { extrapolated, rescaled } from "./arithmetic.ts"
 import { type CommonOptions, given, isActive, type Method, type Problem } from "./define.ts"
 import { type Capabilities, cond, type Latents, type Moment, type PredictionName, uncond } from "./model.ts"
@@ -10,7 +10,35 @@ const f = Math.fround
 
 /** Layers by index, or their description; what they name is inside the second model, so they are kept, not read. */
 export const layers = orNull(Schema.Union([Schema.Int, Schema.Array(Schema.Int)]))
-export const layerConfig = option(Schema.NullOr(Schema.Unknown), null)
+const oneOrMore = <S extends Schema.Codec<unknown, unknown>>(one: S) => orNull(Schema.Union([one, Schema.Array(one)]))
+const layerNames = {
+  indices: Schema.Union([Schema.Int, Schema.Array(Schema.Int)]),
+  fqn: Schema.optionalKey(Schema.String)
+}
+const dropout = Schema.Finite.check(Schema.isBetween({ minimum: 0, maximum: 1 }))
+
+/** `LayerSkipConfig` of diffusers. */
+export const layerConfig = oneOrMore(
+  Schema.Struct({
+    ...layerNames,
+    skip_attention: Schema.optionalKey(Schema.Boolean),
+    skip_attention_scores: Schema.optionalKey(Schema.Boolean),
+    skip_ff: Schema.optionalKey(Schema.Boolean),
+    dropout: Schema.optionalKey(dropout)
+  }).check(
+    Schema.makeFilter(({ dropout = 1, skip_attention_scores = false }) => dropout === 1 || !skip_attention_scores, {
+      expected: "a dropout of 1 where attention scores are skipped"
+    })
+  )
+)
+/** `SmoothedEnergyGuidanceConfig` of diffusers. */
+export const smoothedConfig = oneOrMore(
+  Schema.Struct({
+    ...layerNames,
+    _query_proj_identifiers: Schema.optionalKey(Schema.NullOr(Schema.Array(Schema.String)))
+  })
+)
+export const layerDropout = orNull(dropout)
 
 /** The two ways to say which layers: exactly one of them. */
 export const exactlyOne = (names: readonly [string, string], first: unknown, second: unknown): Problem | undefined => {

@@ -9,9 +9,17 @@ export interface Groups {
   readonly at: Int32Array
 }
 
+/** Are these different axes of a shape; -1 is the last. */
+export const areAxesOf = (shape: ReadonlyArray<number>, axes: ReadonlyArray<number>): boolean => {
+  const rank = shape.length
+  const known = axes.filter((axis) => axis >= -rank && axis < rank)
+  return known.length === axes.length && new Set(known.map((axis) => (axis + rank) % rank)).size === axes.length
+}
+
+/** No axes are all of them, as torch has it. */
 export const groupsOf = (shape: ReadonlyArray<number>, axes: ReadonlyArray<number>): Groups => {
   const rank = shape.length
-  const summed = new Set(axes.map((axis) => (axis < 0 ? axis + rank : axis)))
+  const summed = new Set(axes.length === 0 ? shape.keys() : axes.map((axis) => (axis + rank) % rank))
   const strides = shape.map(() => 0)
   let count = 1
   for (let axis = rank - 1; axis >= 0; axis--) {

@@ -76,7 +76,8 @@ export const fits = (shape: ReadonlyArray<number>, levels: number): boolean => {
   if (shape.length !== 4) return false
   const sides = shape.slice(2)
   const sizes = sides.some(isPowerOfTwo) ? sides : sides.map((side) => 2 ** Math.ceil(Math.log2(side)))
-  return sizes.every((size) => size % 2 ** (levels - 1) === 0)
+  // a blur reflects two values at each edge, so what is made half must have three of them
+  return levels === 1 || sizes.every((size) => size % 2 ** (levels - 1) === 0 && size / 2 ** (levels - 2) > 2)
 }
 
 /** Details from fine to coarse, the rest last. */
