@@ -19,7 +19,8 @@ type Given<In, S> = [keyof S] extends [never] ? In : Omit<In, keyof S> & Partial
 /**
  * Runs a block. Every input is checked against the field of every block that reads it, so that a value cannot pass one
  * and break another. `output` names what to return; `state` is what an earlier run returned: its variables stand in
- * for inputs, and what is returned is that state with the new outputs over it.
+ * for inputs, and what is returned is that state with the new outputs over it. Inputs that are only read by branches that
+ * the others do not choose are named in one warning in the log.
  *
  * ```ts
  * import assert from "node:assert"

@@ -68,6 +68,7 @@ const choice = (name: string, options: Choice): Compiled => {
       missing: (branch, state) => missingOf(self, branch, state)
     },
     choose: select,
+    triggers: Object.keys(options.triggers),
     skippable: options.skippable,
     label: options.label,
     rebuild: (branches) => choice(name, { ...options, branches }),

@@ -124,6 +124,8 @@ export interface Definition {
   readonly renamed?: (name: string) => Compiled
   /** which of `blocks` a conditional runs, of what is known before a run */
   readonly choose?: (state: Rec) => string | undefined
+  /** the variables that `choose` looks at */
+  readonly triggers?: ReadonlyArray<string>
   /** perhaps no branch of a conditional runs */
   readonly skippable?: boolean
   /** what selects a branch, as text */

@@ -8,7 +8,7 @@ import { CompositionError, InputError, InputIssue } from "../Errors.ts"
 import { expectedOf } from "./expected.ts"
 import { isNeeded, Trigger } from "./fields.ts"
 import type { Compiled, Rec } from "./node.ts"
-import { readersOf } from "./readers.ts"
+import { type Reader, type Readers, readersOf, takenBy, unreadBy } from "./readers.ts"
 import { own, put } from "./state.ts"
 
 const format = SchemaIssue.makeFormatterStandardSchemaV1()
@@ -68,6 +68,17 @@ interface Checks {
   readonly decode: (json: unknown) => Effect.Effect<any, any>
 }
 
+const decoderOf = (field: any): Checks["decode"] =>
+  Schema.decodeUnknownEffect(Schema.toCodecJson(Schema.Struct({ value: field }) as any) as any, parsing) as any
+/** why a reader cannot take it, if it cannot */
+const refusedBy = (reader: Reader | undefined, json: unknown) =>
+  reader === undefined
+    ? Effect.succeed(undefined)
+    : Effect.match(Effect.sandbox(decoderOf(reader.schema)({ value: json })), {
+        onSuccess: () => undefined,
+        onFailure: (cause) => ({ ...reader, cause })
+      })
+
 const known = new WeakMap<Compiled, ReadonlyMap<string, Checks>>()
 const checksOf = (block: Compiled): ReadonlyMap<string, Checks> => {
   let checks = known.get(block)
@@ -77,7 +88,6 @@ const checksOf = (block: Compiled): ReadonlyMap<string, Checks> => {
       Object.keys(block.inputs).map((k): [string, Checks] => {
         const field: any = block.inputs[k]
         const list = readers.get(k) ?? []
-        const codec = Schema.toCodecJson(Schema.Struct({ value: field }) as any)
         return [
           k,
           {
@@ -88,10 +98,7 @@ const checksOf = (block: Compiled): ReadonlyMap<string, Checks> => {
               schema,
               parse: Schema.decodeUnknownExit(Schema.Struct({ value: Schema.toType(schema) }) as any, { errors: "all" })
             })),
-            decode:
-              field === Trigger
-                ? (value) => Effect.succeed({ value })
-                : (Schema.decodeUnknownEffect(codec as any, parsing) as any)
+            decode: field === Trigger ? (value) => Effect.succeed({ value }) : decoderOf(field)
           }
         ]
       })
@@ -133,8 +140,15 @@ const missingIssue = (block: Compiled, key: string, path: string): InputIssue =>
   return new InputIssue({ field: key, path: key, block: path, expected, reason: `is missing, expected ${expected}` })
 }
 
-/** everything that is wrong with these values; those in `known` may have any other names beside */
-const validate = (block: Compiled, values: Rec, given: Rec): ReadonlyArray<InputIssue> => {
+/** where an input is read first, if that is in a branch that the values choose: an error should name no other */
+type Read = (k: string) => ReadonlyArray<Reader>
+const readOf = (block: Compiled, values: Rec, given: Rec): Read => {
+  let taken: Readers | undefined
+  return (k) => (taken ??= takenBy(block, { ...given, ...values }).readers).get(k) ?? []
+}
+
+/** everything that is wrong with these values, of which the caller gave `given` */
+const validate = (block: Compiled, values: Rec, given: Rec, read: Read): ReadonlyArray<InputIssue> => {
   const issues: Array<InputIssue> = []
   const checks = checksOf(block)
   for (const k of Object.keys(given)) {
@@ -143,19 +157,48 @@ const validate = (block: Compiled, values: Rec, given: Rec): ReadonlyArray<Input
   for (const [k, check] of checks) {
     const value = own(values, k)
     if (value === undefined) {
-      if (check.needed) issues.push(missingIssue(block, k, check.path))
+      if (check.needed) issues.push(missingIssue(block, k, read(k)[0]?.path ?? check.path))
       continue
     }
-    for (const { parse, path, schema } of check.readers) {
+    const refusal = ({ parse, path, schema }: Check): ReadonlyArray<InputIssue> | undefined => {
       const exit = parse({ value })
-      if (Exit.isFailure(exit)) {
-        issues.push(...issuesOf(k, path, schema, exit.cause, value))
-        break
-      }
+      return Exit.isFailure(exit) ? issuesOf(k, path, schema, exit.cause, value) : undefined
     }
+    const found = first(check.readers, refusal)
+    if (found === undefined) continue
+    const parses = new Map(check.readers.map(({ parse, schema }) => [schema, parse]))
+    const nearer = read(k).map(({ path, schema }) => ({ path, schema, parse: parses.get(schema)! }))
+    issues.push(...(first(nearer, refusal) ?? found))
   }
   return issues
 }
+const first = <A, B>(list: ReadonlyArray<A>, f: (a: A) => B | undefined): B | undefined => {
+  for (const a of list) {
+    const b = f(a)
+    if (b !== undefined) return b
+  }
+  return undefined
+}
+
+const names = (list: ReadonlyArray<string>): string => list.map((k) => `'${k}'`).join(", ")
+/** says once, before a run, which inputs it does not use: what reads them is in branches that it does not take */
+const toldUnread = <A, E, R>(
+  block: Compiled,
+  given: Rec,
+  values: Rec,
+  run: Effect.Effect<A, E, R>
+): Effect.Effect<A, E, R> => {
+  const unread = unreadBy(block, given, values)
+  if (unread.size === 0) return run
+  const texts = [...unread].map(([{ chosen, passed, path }, inputs]) => {
+    const [what, them] = inputs.length === 1 ? ["input", "it"] : ["inputs", "them"]
+    const readers = passed.filter((b) => inputs.some((k) => Object.hasOwn(b.inputs, k))).map((b) => b.name)
+    const why = chosen === undefined ? `takes none of its branches` : `takes '${chosen}', which does not read ${them}`
+    return `${what} ${names(inputs)} not used: '${path}' ${why}; ${names(readers)} would`
+  })
+  return Effect.andThen(Effect.logWarning(texts.join("; ")), run)
+}
+
 const refuse = (block: Compiled, issues: ReadonlyArray<InputIssue>) =>
   Effect.fail(new InputError({ block: block.name, issues }))
 
@@ -182,9 +225,9 @@ export const run = (block: any, inputs: any, options?: any): any =>
     assertOutputs(block, options?.output)
     const state = options?.state
     const values = state === undefined ? inputs : { ...state, ...inputs }
-    const issues = validate(block, values, inputs)
+    const issues = validate(block, values, inputs, readOf(block, values, inputs))
     if (issues.length > 0) return refuse(block, issues)
-    return Effect.map(block.run(values), (out: any) =>
+    return Effect.map(toldUnread(block, inputs, values, block.run(values)), (out: any) =>
       selected(state === undefined ? out : { ...state, ...out }, options?.output)
     )
   })
@@ -206,7 +249,7 @@ export const decode = (block: any, json: unknown): any =>
     const checks = checksOf(block),
       given: Rec = json
     const values: Rec = {},
-      wrong = new Map<string, ReadonlyArray<InputIssue>>()
+      wrong = new Map<string, Cause.Cause<any>>()
     const present = [...checks].filter(([k]) => own(given, k) !== undefined)
     const decoded = Effect.forEach(
       present,
@@ -214,16 +257,22 @@ export const decode = (block: any, json: unknown): any =>
         Effect.matchCauseEffect(check.decode({ value: given[k] }), {
           onSuccess: ({ value }) => Effect.sync(() => put(values, k, value)),
           onFailure: (cause) =>
-            Cause.hasInterrupts(cause)
-              ? Effect.failCause(cause)
-              : Effect.sync(() => wrong.set(k, issuesOf(k, check.path, block.inputs[k], cause, given[k])))
+            Cause.hasInterrupts(cause) ? Effect.failCause(cause) : Effect.sync(() => wrong.set(k, cause))
         }),
       { discard: true }
     )
     return Effect.flatMap(decoded, () => {
-      const issues = validate(block, values, given).filter((i) => !wrong.has(i.field))
-      for (const list of wrong.values()) issues.push(...list)
-      return issues.length > 0 ? refuse(block, issues) : Effect.succeed(values)
+      // what is wrong may choose a branch all the same
+      const read = readOf(block, values, given)
+      const issues = validate(block, values, given, read).filter((i) => !wrong.has(i.field))
+      if (issues.length + wrong.size === 0) return Effect.succeed(values)
+      const refused = Effect.forEach(wrong, ([k, cause]) =>
+        Effect.map(refusedBy(read(k)[0], given[k]), (nearer) => {
+          const found = nearer ?? { path: checks.get(k)!.path, schema: block.inputs[k], cause }
+          return issuesOf(k, found.path, found.schema, found.cause, given[k])
+        })
+      )
+      return Effect.flatMap(refused, (lists) => refuse(block, [...issues, ...lists.flat()]))
     })
   })
 
@@ -231,6 +280,6 @@ export const runUnknown = (block: any, json: unknown, options?: any): any =>
   Effect.suspend(() => {
     assertOutputs(block, options?.output)
     return Effect.flatMap(decode(block, json), (values: any) =>
-      Effect.map(block.run(values), (out: any) => selected(out, options?.output))
+      Effect.map(toldUnread(block, values, values, block.run(values)), (out: any) => selected(out, options?.output))
     )
   })
