@@ -501,6 +501,11 @@ export interface ResizeOptions {
   readonly width: number
   readonly height: number
   readonly filter?: Filter | undefined
+  /**
+   * 1 or more: a picture that is shrunk is first reduced by whole factors to this many times the size wanted, which is
+   * faster and, at 2 or 3, near what the filter alone makes; not with alpha or `nearest`. Default: the filter alone
+   */
+  readonly reducingGap?: number | undefined
 }
 
 /** left, top, right, bottom in pixels; right and bottom are outside */
@@ -531,11 +536,20 @@ const checkSize = (operation: string, width: number, height: number): Result.Res
 export const resize: {
   (options: ResizeOptions): (image: Image) => Result.Result<Image, ImageError>
   (image: Image, options: ResizeOptions): Result.Result<Image, ImageError>
-} = dual(2, (image: Image, { filter = "lanczos", height, width }: ResizeOptions) =>
-  Result.flatMap(checkSize("resize", width, height), () =>
-    Result.map(toPixels("resize", image), (from) => pixels.toTensor(resample.resize(from, width, height, filter)))
+} = dual(2, (image: Image, { filter = "lanczos", height, reducingGap, width }: ResizeOptions) => {
+  if (!resample.isFilter(filter)) return bad("resize", "invalid-option", `there is no filter '${String(filter)}'`)
+  if (reducingGap !== undefined && !(reducingGap >= 1 && reducingGap < Infinity))
+    return bad("resize", "invalid-option", `reducingGap must be a number from 1 on, not ${reducingGap}`)
+  return Result.flatMap(checkSize("resize", width, height), () =>
+    Result.map(toPixels("resize", image), (from) =>
+      pixels.toTensor(
+        reducingGap === undefined
+          ? resample.resize(from, width, height, filter)
+          : resample.resizeByReducing(from, width, height, filter, reducingGap)
+      )
+    )
   )
-)
+})
 
 /**
  * The part of a picture in a box; where the box reaches beyond the picture it is black (and transparent).

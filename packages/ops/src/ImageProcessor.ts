@@ -26,6 +26,8 @@ export interface Size {
 export interface ResizeOptions extends Size {
   readonly mode?: ResizeMode | undefined
   readonly filter?: Image.Filter | undefined
+  /** see `Image.resize`; only in mode `default` */
+  readonly reducingGap?: number | undefined
 }
 
 export interface PreprocessOptions {
@@ -34,8 +36,10 @@ export interface PreprocessOptions {
   readonly height?: number | undefined
   /** pixels per latent: sizes are rounded down to multiples of it; default 8 */
   readonly factor?: number | undefined
-  /** default `lanczos`; `fill` and `crop` always use Lanczos */
+  /** default `lanczos` */
   readonly filter?: Image.Filter | undefined
+  /** see `Image.resize`; only in mode `default` */
+  readonly reducingGap?: number | undefined
   readonly mode?: ResizeMode | undefined
   /** this part of the picture only, cut out before it is resized */
   readonly crop?: Image.Box | undefined
@@ -99,10 +103,11 @@ export const resize: {
 } = dual(2, (image: Image.Image, options: ResizeOptions): Result.Result<Image.Image, Image.ImageError> => {
   const { mode = "default" } = options
   if (mode === "default") return Image.resize(image, options)
+  if (mode !== "fill" && mode !== "crop") return bad("resize", `there is no mode '${String(mode)}'`)
   return Result.gen(function* () {
     yield* checkSize("resize", options)
     const own = yield* toPixels("resize", image)
-    const resized = yield* Image.resize(image, vae.innerSize(mode, own, options))
+    const resized = yield* Image.resize(image, { ...vae.innerSize(mode, own, options), filter: options.filter })
     return pixels.toTensor(vae.place(mode, yield* toPixels("resize", resized), own, options))
   })
 })
@@ -419,6 +424,7 @@ export const blur = (image: Image.Image, factor = 4): Result.Result<Image.Image,
  */
 export const applyOverlay = ({
   box,
+  filter,
   image,
   mask,
   original
@@ -427,6 +433,8 @@ export const applyOverlay = ({
   readonly original: Image.Image
   readonly image: Image.Image
   readonly box?: Image.Box | undefined
+  /** by which the new picture gets the size of the box; default `lanczos` */
+  readonly filter?: Image.Filter | undefined
 }): Result.Result<Image.Image, Image.ImageError> =>
   Result.gen(function* () {
     const below = yield* toPixels("applyOverlay", original)
@@ -434,7 +442,7 @@ export const applyOverlay = ({
     let above = yield* toPixels("applyOverlay", image)
     if (box !== undefined) {
       const size = { width: box[2] - box[0], height: box[3] - box[1] }
-      const fitted = yield* toPixels("applyOverlay", yield* resize(image, { ...size, mode: "crop" }))
+      const fitted = yield* toPixels("applyOverlay", yield* resize(image, { ...size, mode: "crop", filter }))
       above = pixels.paste(pixels.filled(below.width, below.height, [0, 0, 0]), fitted, box[0], box[1])
     }
     for (const [name, picture] of Object.entries({ mask: weights, image: above })) {

@@ -267,7 +267,12 @@ describe("operations, as Pillow does them", () => {
       const before = image.data.slice()
       const result =
         given.kind === "resize"
-          ? Image.resize(image, { width: wanted.shape[1]!, height: wanted.shape[0]!, filter: given.filter })
+          ? Image.resize(image, {
+              width: wanted.shape[1]!,
+              height: wanted.shape[0]!,
+              filter: given.filter,
+              reducingGap: given.reducingGap
+            })
           : given.kind === "convert"
             ? Image.convert(image, given.mode)
             : Image.crop(image, given.box)
@@ -287,6 +292,10 @@ describe("operations, as Pillow does them", () => {
     ] as const) {
       const result = Image.resize(image, { width, height })
       assert.isTrue(Result.isFailure(result) && result.failure.reason === "invalid-option", `${width} x ${height}`)
+    }
+    for (const options of [{ reducingGap: 0.5 }, { reducingGap: NaN }, { filter: "mitchell" as Image.Filter }]) {
+      const result = Image.resize(image, { width: 2, height: 2, ...options })
+      assert.isTrue(Result.isFailure(result) && result.failure.reason === "invalid-option", JSON.stringify(options))
     }
     for (const box of [
       [0, 0, 0, 1],

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import type * as Image from "../src/Image.ts"
+import * as Image from "../src/Image.ts"
 import * as ImageProcessor from "../src/ImageProcessor.ts"
 import * as Tensor from "../src/Tensor.ts"
 import { cases, imageOf } from "./support/pillow.ts"
@@ -187,6 +187,35 @@ describe("resize modes", () => {
       // rounding the inner size down can leave one line, as it does in diffusers
       assert.isAtMost(black, 3 * 2 * Math.max(width, height), mode)
     }
+  })
+
+  it("crop and fill use the filter that is asked for, also of an overlay", () => {
+    const image = picture(16, 16, 3)
+    const half = { width: 8, height: 8, filter: "nearest" } as const
+    const wanted = Result.getOrThrow(Image.resize(image, half))
+    for (const mode of ["crop", "fill"] as const)
+      assert.isTrue(Tensor.equals(Result.getOrThrow(ImageProcessor.resize(image, { ...half, mode })), wanted), mode)
+    const mask = Tensor.make("uint8", [8, 8, 1], new Uint8Array(64).fill(255))
+    const overlay = { mask, original: wanted, image, box: [0, 0, 8, 8], filter: "nearest" } as const
+    assert.isTrue(Tensor.equals(Result.getOrThrow(ImageProcessor.applyOverlay(overlay)), wanted))
+    const unknown = ImageProcessor.resize(image, { ...half, mode: "stretch" as ImageProcessor.ResizeMode })
+    assert.include(problemOf(unknown), "there is no mode 'stretch'")
+  })
+
+  it("reduces by whole factors first in mode default where a gap is given", () => {
+    const image = picture(40, 40, 3)
+    const options = { width: 8, height: 8, reducingGap: 1 } as const
+    const reduced = Result.getOrThrow(Image.resize(image, options))
+    assert.isFalse(
+      Tensor.equals(reduced, Result.getOrThrow(Image.resize(image, { ...options, reducingGap: undefined })))
+    )
+    const prepared = ImageProcessor.preprocess(image, options)
+    assert.isTrue(
+      Tensor.equals(
+        Result.getOrThrow(prepared),
+        Result.getOrThrow(ImageProcessor.preprocess(reduced, { resize: false }))
+      )
+    )
   })
 
   it("a shape so extreme that nothing is left is refused", () => {

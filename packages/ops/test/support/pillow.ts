@@ -9,7 +9,7 @@ interface Pixels {
 }
 
 export type Case = { readonly image: Pixels; readonly result: Pixels } & (
-  | { readonly kind: "resize"; readonly filter: Filter }
+  | { readonly kind: "resize"; readonly filter: Filter; readonly reducingGap?: number }
   | { readonly kind: "blur"; readonly factor: number }
   | { readonly kind: "convert"; readonly mode: Mode }
   | { readonly kind: "crop"; readonly box: Box }

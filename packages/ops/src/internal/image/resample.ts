@@ -171,6 +171,51 @@ const nearest = (self: Pixels, width: number, height: number, box: Box): Pixels 
   return { width, height, channels, data }
 }
 
+/** what a sum of so many levels is multiplied by for their mean in the upper 8 bits: float32, as in C */
+const meanMultiplier = (count: number): number => Math.trunc(Math.fround(2 ** 32 / (256 * count)))
+
+/**
+ * Means of `across` x `down` pixels (Reduce.c); at the right and lower edge of those that are left. Beyond 2^32 the
+ * product wraps, as in C.
+ */
+const reduce = (self: Pixels, across: number, down: number): Pixels => {
+  const { channels, data: input } = self
+  const width = Math.ceil(self.width / across)
+  const height = Math.ceil(self.height / down)
+  const data = new Uint8Array(width * height * channels)
+  let to = 0
+  for (let top = 0; top < self.height; top += down) {
+    const bottom = Math.min(top + down, self.height)
+    for (let left = 0; left < self.width; left += across) {
+      const right = Math.min(left + across, self.width)
+      const count = (right - left) * (bottom - top)
+      const multiplier = meanMultiplier(count)
+      for (let c = 0; c < channels; c++) {
+        let sum = count >> 1
+        for (let y = top; y < bottom; y++) {
+          for (let x = left; x < right; x++) sum += input[(y * self.width + x) * channels + c]!
+        }
+        data[to++] = Math.imul(sum, multiplier) >>> 24
+      }
+    }
+  }
+  return { width, height, channels, data }
+}
+
+export const isFilter = (name: string): name is Filter => name === "nearest" || Object.hasOwn(kernels, name)
+
+/**
+ * A picture at another size, of which first as much as leaves `gap` times that size is done by means of whole pixels.
+ * Pillow does so only without alpha.
+ */
+export const resizeByReducing = (self: Pixels, width: number, height: number, filter: Filter, gap: number): Pixels => {
+  const across = Math.trunc(self.width / width / gap) || 1
+  const down = Math.trunc(self.height / height / gap) || 1
+  return filter === "nearest" || hasAlpha(self.channels) || (across === 1 && down === 1)
+    ? resize(self, width, height, filter)
+    : resize(reduce(self, across, down), width, height, filter, [0, 0, self.width / across, self.height / down])
+}
+
 /** the box of the picture at another size; colours are weighted by alpha where there is one */
 export const resize = (
   self: Pixels,
