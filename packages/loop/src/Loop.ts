@@ -318,10 +318,25 @@ export const until: <
   options: Described & Collecting<L> & Conditioned<I> & Numbered<Name, I, V>
 ) => Wrapper<Name, Counted<InRow<I>, { readonly [K in V]: number }, L, true>> = wrappers.until
 
+/** What only `loop` and `loopStep` are given and give: no other value can stand for the state of a loop. */
+export interface GivenByLoopStep {
+  readonly "~state": "of the loop"
+}
+/** All variables of a `custom` loop. Only the inputs of the wrapper can be read; the others are known to the blocks inside. */
+export type CustomState<Inputs> = Inputs & GivenByLoopStep
+/** However a block inside may fail: the blocks are not known where a wrapper is made. */
+export interface StepError {
+  readonly "~error": "of a block inside"
+}
+/** Whatever components the blocks inside need. */
+export interface StepServices {
+  readonly "~services": "of the blocks inside"
+}
 /**
  * Any structure: `loop` gets the state and a step that runs the blocks inside once, with iteration variables of its choice, and
- * gives the state after them. It may call the step as often as it likes, or catch its errors. It is atomic for snapshots, and its
- * type says so (`kind: "custom"`).
+ * gives the state after them. It may call the step as often as it likes, or catch its errors, and fail or need components itself. It
+ * ends with a state that it got, with the `outputs` of the wrapper put into it, if there are any: `{ ...state, rounds }`. It is atomic for
+ * snapshots, and its type says so (`kind: "custom"`).
  *
  * ```ts
  * import assert from "node:assert"
@@ -347,19 +362,21 @@ export const custom: <
   const Name extends string,
   const I extends Fields,
   const P extends Fields,
-  const O extends Fields = {},
-  E = never,
-  R = never
+  X extends Effect.Effect<CustomState<RunRow<I>> & Type<O>, unknown, unknown>,
+  const O extends Fields = {}
 >(
   name: Name,
   options: Described & {
     readonly inputs: I
     readonly provides: P & Apart<Name, P, I>
     readonly outputs?: O
-    readonly loop: <S extends RunRow<I>, E2, R2>(
-      state: S,
-      loopStep: (state: S, iteration: Type<P>) => Effect.Effect<S, E2, R2>
-    ) => Effect.Effect<S & Type<O>, E | E2, R | R2>
+    readonly loop: (
+      state: CustomState<RunRow<I>>,
+      loopStep: (
+        state: CustomState<RunRow<I>>,
+        iteration: Type<P>
+      ) => Effect.Effect<CustomState<RunRow<I>>, StepError, StepServices>
+    ) => X
   }
 ) => Wrapper<
   Name,
@@ -367,8 +384,8 @@ export const custom: <
     in: InRow<I>
     iter: Type<P>
     out: Type<O>
-    error: E
-    services: R
+    error: Exclude<Effect.Error<X>, StepError>
+    services: Exclude<Effect.Services<X>, StepServices>
     kind: "custom"
     once: false
     collect: {}

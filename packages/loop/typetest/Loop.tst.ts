@@ -101,6 +101,36 @@ describe("what goes in and out", () => {
       readonly means: ReadonlyArray<number>
     }>()
   })
+  test("a custom loop has the errors and components of its function and those of the blocks inside", () => {
+    class Dice extends Context.Service<Dice, number>()("Dice") {}
+    const wrapper = Loop.custom("mine", {
+      inputs: { n: N },
+      provides: { t: N },
+      outputs: { rounds: Schema.Int },
+      loop: (state, loopStep) =>
+        Effect.gen(function* () {
+          expect(state.n).type.toBe<number>()
+          const dice = yield* Dice
+          if (dice > state.n) return yield* Effect.fail("lost" as const)
+          for (let t = 0; t < dice; t++) state = yield* loopStep(state, { t })
+          return { ...state, rounds: dice }
+        })
+    })
+    const quiet = Loop.custom("quiet", {
+      inputs: { n: N },
+      provides: { t: N },
+      loop: Effect.fnUntraced(function* (state, loopStep) {
+        return yield* Effect.retry(loopStep({ ...state, n: 1 }, { t: 1 }), { times: 3 })
+      })
+    })
+    const loop = Loop.fromBlocks(wrapper, [unet])
+    expect<Block.Out<typeof loop>>().type.toBe<{ readonly noise?: number; readonly rounds: number }>()
+    expect<Block.Error<typeof loop>>().type.toBe<"lost" | "oom">()
+    expect<Block.Services<typeof loop>>().type.toBe<Dice | Unet>()
+    const other = Loop.fromBlocks(quiet, [unet])
+    expect<Block.Error<typeof other>>().type.toBe<"oom">()
+    expect<Block.Services<typeof other>>().type.toBe<Unet>()
+  })
   test("loops of loops of branches", () => {
     const inner = Loop.fromBlocks(Loop.count("inner", { times: "m", as: "j" }), [inc])
     const outer = Loop.fromBlocks(Loop.count("outer", { times: "n" }), [Block.auto("maybe", [Block.when("x", inner)])])
@@ -222,18 +252,22 @@ describe("what cannot work", () => {
     Loop.fromBlocks(Loop.count("loop", { times: 3, collect: { is: "i" } }), [inc])
   })
   test("a custom loop whose function does not give its state back", () => {
-    Loop.custom("loop", {
-      inputs: { n: N },
-      provides: { i: N },
-      // @ts-expect-error is not assignable to type 'Effect<S & {}
-      loop: (_state, _loopStep) => Effect.succeed({ n: 1 })
-    })
-    Loop.custom("loop", {
-      inputs: { n: N },
-      provides: { i: N },
-      // @ts-expect-error Property 'i' is missing
-      loop: (state, loopStep) => loopStep(state, {})
-    })
+    const rest = { inputs: { n: N }, provides: { i: N } }
+    // @ts-expect-error Property '"~state"' is missing in type '{ n: number; }' but required in type 'GivenByLoopStep'
+    Loop.custom("loop", { ...rest, loop: (_state, _loopStep) => Effect.succeed({ n: 1 }) })
+    // @ts-expect-error Property '"~state"' is missing in type '{ n: number; }' but required in type 'GivenByLoopStep'
+    Loop.custom("loop", { ...rest, loop: (_state, loopStep) => loopStep({ n: 1 }, { i: 1 }) })
+    // @ts-expect-error Type 'void' is not assignable to type '{ readonly n: number; } & GivenByLoopStep
+    Loop.custom("loop", { ...rest, loop: (state, loopStep) => Effect.asVoid(loopStep(state, { i: 1 })) })
+    // @ts-expect-error Property 'i' is missing
+    Loop.custom("loop", { ...rest, loop: (state, loopStep) => loopStep(state, {}) })
+  })
+  test("a custom loop that does not give its outputs", () => {
+    const rest = { inputs: { n: N }, provides: {}, outputs: { rounds: N } }
+    // @ts-expect-error Property 'rounds' is missing in type 'CustomState<{ readonly n: number; }>'
+    Loop.custom("loop", { ...rest, loop: (state, loopStep) => loopStep(state, {}) })
+    // @ts-expect-error Type 'string' is not assignable to type 'number'
+    Loop.custom("loop", { ...rest, loop: (state) => Effect.succeed({ ...state, rounds: "1" }) })
   })
   test("Loop.custom where a run must be left in the middle", () => {
     // what durable execution asks of a block
