@@ -9,6 +9,12 @@ type Expected = ReadonlyArray<number> | Reference
 
 const isReference = (expected: Expected): expected is Reference => !Array.isArray(expected)
 
+/** a bound beyond 2^53: JSON numbers are rounded, 2^63 - 1 to 2^63 */
+const bound = (value: number): bigint => {
+  const largest = 2n ** 63n - 1n
+  return BigInt(value) > largest ? largest : BigInt(value)
+}
+
 /** one draw by its name in the golden data */
 const draw = (rng: Rng.Rng, kind: string, fields: Case): Rng.Drawn<Tensor.Tensor> => {
   const shape: ReadonlyArray<number> = fields["shape"] ?? [fields["n"]]
@@ -26,7 +32,7 @@ const draw = (rng: Rng.Rng, kind: string, fields: Case): Rng.Drawn<Tensor.Tensor
     case "rand_float64":
       return Rng.uniform(rng, shape, "float64")
     case "randint":
-      return Rng.integers(rng, fields["low"], fields["high"], shape)
+      return Rng.integers(rng, bound(fields["low"]), bound(fields["high"]), shape)
     case "randperm":
       return Rng.permutation(rng, fields["n"])
     default:
