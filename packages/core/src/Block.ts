@@ -306,15 +306,40 @@ export const sequential: <const Name extends string, const Steps extends Readonl
 ) => Sequential<Name, Steps> = sequence.make
 
 /** A branch of `auto` with the input whose presence selects it. */
-export interface When<out Key extends string, out B extends Any> {
+export interface When<out Key extends string, out B extends Any, out Unread extends boolean = boolean> {
   readonly when: Key
   readonly block: B
+  readonly unread: Unread
 }
 /**
- * The branch that `auto` takes where the input `when` is there. No branch need read that input, so a misspelt name compiles:
- * see `auto`.
+ * The branch that `auto` takes where the input `when` is there. Some branch must read that input, or it does not compile: so a
+ * misspelt name is found. An input that only selects (a flag, or one that other blocks of the pipeline read) is `unread`.
+ *
+ * ```ts
+ * import assert from "node:assert"
+ * import { Effect, Schema } from "effect"
+ * import * as Block from "@effect-blocks/core/Block"
+ *
+ * const small = Block.pure("small", { inputs: {}, outputs: { size: Schema.Int }, run: () => ({ size: 64 }) })
+ * const large = Block.pure("large", { inputs: {}, outputs: { size: Schema.Int }, run: () => ({ size: 512 }) })
+ * const size = Block.auto("size", [Block.when("preview", small, { unread: true }), large])
+ * assert.deepEqual(Effect.runSync(size.run({ preview: true })), { size: 64 })
+ *
+ * // @ts-expect-error no branch reads 'preview'
+ * Block.auto("size", [Block.when("preview", small), large])
+ * ```
  */
-export const when = <const Key extends string, B extends Any>(when: Key, block: B): When<Key, B> => ({ when, block })
+export const when: {
+  <const Key extends string, B extends Any>(when: Key, block: B): When<Key, B, false>
+  <const Key extends string, B extends Any>(
+    when: Key,
+    block: B,
+    options: {
+      /** no branch reads it */
+      readonly unread: true
+    }
+  ): When<Key, B, true>
+} = choice.when
 
 /** One of several blocks, or perhaps none. */
 export interface Conditional<
@@ -338,9 +363,8 @@ export interface Conditional<
  * none runs. Only inputs that every branch requires are required. A branch that lacks an input fails with
  * `MissingInputError` before anything of it runs.
  *
- * A trigger is allowed that no branch reads (a flag such as `preview`). So one that is misspelt compiles too: it is an optional
- * input of its own, and without it the default is silently taken. `Block.describe` shows such an input with the line
- * `only whether it is there is looked at`.
+ * A trigger that no branch reads does not compile, unless it is said to be `unread` (see `when`). `Block.describe` shows such an
+ * input with the line `only whether it is there is looked at`.
  *
  * ```ts
  * import assert from "node:assert"
@@ -353,7 +377,9 @@ export interface Conditional<
  * assert.deepEqual(Effect.runSync(prepare.run({})), { latents: "noise" })
  * assert.deepEqual(Effect.runSync(prepare.run({ image: "cat" })), { latents: "cat" })
  *
+ * // @ts-expect-error no branch reads 'imgae', which is to select 'fromImage': is it misspelt?
  * const misspelt = Block.auto("misspelt", [Block.when("imgae", fromImage), fromNoise])
+ * // from code without types it is made all the same, and this is how it shows
  * assert.match(Block.describe(misspelt), /imgae\?: anything\n +only whether it is there is looked at/)
  * ```
  */

@@ -213,7 +213,7 @@ describe("choices", () => {
   it.effect("a value that is undefined is not there; false, 0 and null are", () =>
     Effect.gen(function* () {
       const all = Block.auto("all", [
-        Block.when("flag", Block.rename(c, "yes")),
+        Block.when("flag", Block.rename(c, "yes"), { unread: true }),
         Block.pure("no", { inputs: {}, outputs: { from: Schema.String }, run: () => ({ from: "no" }) })
       ])
       for (const flag of [false, 0, null, ""]) assert.deepStrictEqual(yield* all.run({ flag }), { from: "nothing" })

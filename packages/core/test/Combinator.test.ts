@@ -57,7 +57,7 @@ const yes = Block.pure("yes", {
   outputs: { answer: Field.optional(Schema.String) },
   run: () => ({ answer: "yes" })
 })
-const inner = repeat("inner", [add, Block.auto("choice", [Block.when("flag", yes)])])
+const inner = repeat("inner", [add, Block.auto("choice", [Block.when("flag", yes, { unread: true })])])
 const all: Plain = Block.sequential("all", [inner]) as any
 
 describe("a combinator of another package", () => {

@@ -85,7 +85,10 @@ describe("executionBlocks", () => {
       Block.executionBlocks(choice, { strength: 0.1 }).map((e) => e.path),
       ["choice.up"]
     )
-    const later = Block.sequential("later", [fromImage, Block.auto("next", [Block.when("latents", up)])])
+    const later = Block.sequential("later", [
+      fromImage,
+      Block.auto("next", [Block.when("latents", up, { unread: true })])
+    ])
     assert.deepStrictEqual(
       Block.executionBlocks(later, ["image"]).map((e) => e.path),
       ["later.fromImage", "later.next.up"]
@@ -306,7 +309,7 @@ describe("defaults that branches disagree about", () => {
       outputs: { used: Schema.Number },
       run: ({ strength }) => ({ used: strength })
     })
-  const both = Block.auto("both", [Block.when("mask", branch("inpaint", 0.9)), branch("redraw", 0.3)])
+  const both = Block.auto("both", [Block.when("mask", branch("inpaint", 0.9), { unread: true }), branch("redraw", 0.3)])
 
   it("are all shown", () => {
     const text = Block.describe(both)

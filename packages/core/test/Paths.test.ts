@@ -37,7 +37,7 @@ const around = (run: () => Effect.Effect<{}, string>) => {
   const device = Layer.effect(Device, Effect.as(held("device"), { name: "gpu" }))
   const branch = Block.provide(Block.sequential("branch", [leaf]), device)
   const all = Block.sequential("all", [
-    Block.parallel("both", [Block.auto("choice", [Block.when("on", branch)]), beside])
+    Block.parallel("both", [Block.auto("choice", [Block.when("on", branch, { unread: true })]), beside])
   ])
   return { all, open }
 }
@@ -112,7 +112,7 @@ describe("the path of a block", () => {
       ])
       const all = Block.sequential("all", [
         Block.rename(first, "start"),
-        Block.auto("choice", [Block.when("on", inner)])
+        Block.auto("choice", [Block.when("on", inner, { unread: true })])
       ])
       const fiber = yield* Effect.forkChild(all.run({ on: 1 }))
       yield* Deferred.await(started)

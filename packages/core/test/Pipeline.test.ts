@@ -111,7 +111,10 @@ describe("run", () => {
     Effect.gen(function* () {
       const short = Block.pure("short", { inputs: { x: N.check(Schema.isLessThan(10)) }, outputs: {}, run: () => ({}) })
       const long = Block.pure("long", { inputs: { x: N.check(Schema.isGreaterThan(0)) }, outputs: {}, run: () => ({}) })
-      const choice = Block.auto("choice", [Block.when("flag", Block.retry(short, { times: 1 })), long])
+      const choice = Block.auto("choice", [
+        Block.when("flag", Block.retry(short, { times: 1 }), { unread: true }),
+        long
+      ])
       assert.deepStrictEqual(
         (yield* issues(Pipeline.run(choice, { x: 11 }))).map((i) => i.block),
         ["choice.short"]
@@ -279,7 +282,10 @@ describe("defaults", () => {
         outputs: { c: Schema.Boolean },
         run: ({ seed }) => ({ c: seed === undefined })
       })
-      const choice = Block.auto("choice", [Block.when("flag", maybe), Block.retry(second, { times: 1 })])
+      const choice = Block.auto("choice", [
+        Block.when("flag", maybe, { unread: true }),
+        Block.retry(second, { times: 1 })
+      ])
       const out = yield* Block.sequential("all", [maybe, Block.rename(choice, "later")]).run({})
       assert.deepStrictEqual([out, draws.length], [{ c: false, b: draws[0]! }, 1])
     })
@@ -314,7 +320,11 @@ describe("defaults", () => {
         run: ({ steps }) => ({ b: steps })
       })
       const told = Block.pure("told", { inputs: {}, outputs: { told: Schema.Boolean }, run: () => ({ told: true }) })
-      const all = Block.sequential("all", [few, many, Block.auto("choice", [Block.when("steps", told)])])
+      const all = Block.sequential("all", [
+        few,
+        many,
+        Block.auto("choice", [Block.when("steps", told, { unread: true })])
+      ])
       assert.deepStrictEqual(yield* all.run({}), { a: 4, b: 50 })
       assert.deepStrictEqual(yield* all.run({ steps: 1 }), { a: 1, b: 1, told: true })
     })

@@ -98,7 +98,7 @@ describe("values", () => {
   it.effect("a variable that only triggers is kept as being there; one that is also read, with its value", () =>
     Effect.gen(function* () {
       const nothing = Block.pure("nothing", { inputs: {}, outputs: {}, run: () => ({}) })
-      const maybe = Block.auto("maybe", [Block.when("image", nothing)])
+      const maybe = Block.auto("maybe", [Block.when("image", nothing, { unread: true })])
       const start = yield* Snapshot.start(maybe, { image: () => "not data" })
       const { back } = yield* throughText(maybe, start)
       assert.strictEqual((yield* Snapshot.position(maybe, back)).state["image"], true)

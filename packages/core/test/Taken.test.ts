@@ -63,7 +63,7 @@ describe("an InputError names a block that the run would come to", () => {
         outputs: {},
         run: () => ({})
       })
-      const choice = Block.auto("choice", [Block.when("flag", few), plan])
+      const choice = Block.auto("choice", [Block.when("flag", few, { unread: true }), plan])
       assert.deepStrictEqual(yield* readers(Pipeline.run(choice, { steps: 9 })), ["steps choice.few"])
       assert.deepStrictEqual(yield* readers(Pipeline.run(choice, { steps: 0 })), ["steps choice.plan"])
       assert.deepStrictEqual(yield* readers(Pipeline.runUnknown(choice, { steps: 9 })), ["steps choice.few"])
@@ -117,7 +117,10 @@ describe("an input that no block reads of those that the run comes to", () => {
       const all = { steps: 1, strength: 1, image: "", mask: "" }
       assert.deepStrictEqual(yield* logged(Pipeline.run(draw, all)), [])
       assert.deepStrictEqual(yield* logged(Pipeline.run(draw, { steps: 1 }, { state: { strength: 1 } })), [])
-      const flag = Block.auto("flag", [Block.when("on", strong), Block.when("mask", plan)])
+      const flag = Block.auto("flag", [
+        Block.when("on", strong, { unread: true }),
+        Block.when("mask", plan, { unread: true })
+      ])
       assert.deepStrictEqual(yield* logged(Pipeline.run(flag, { on: 1, mask: "", steps: 1, strength: 1 })), [])
     })
   )

@@ -213,9 +213,23 @@ describe("choices", () => {
     })
   })
   test("a trigger that no input is", () => {
-    const choice = Block.auto("choice", [Block.when("image", encode)])
+    const choice = Block.auto("choice", [Block.when("image", encode, { unread: true })])
     // @ts-expect-error Type '"mask"' is not assignable to type '"prompt" | "image"'
     Block.executionBlocks(choice, ["mask"])
+  })
+  test("a trigger of auto that no branch reads: misspelt", () => {
+    // @ts-expect-error "no branch reads 'promtp', which is to select 'encode': is it misspelt?
+    Block.auto("choice", [Block.when("promtp", encode), decode])
+    // what they read is told too
+    // @ts-expect-error { readonly read: "prompt" | "noise"; }
+    Block.auto("choice", [Block.when("promtp", encode), decode])
+    const inner = Block.auto("inner", [Block.when("preview", encode, { unread: true }), decode])
+    // another branch may read it, also one deep inside, or only look whether it is there
+    Block.auto("choice", [Block.when("noise", encode), Block.when("prompt", decode)])
+    Block.auto("choice", [Block.when("preview", Block.sequential("deep", [inner])), encode])
+    // what the compiler cannot know is taken as it is
+    Block.auto("choice", [Block.when("promtp" as string, encode), decode])
+    Block.auto("choice", [Block.when("promtp", encode as Block.Any), decode])
   })
   test("a default that is not the last branch", () => {
     Block.auto("choice", [

@@ -68,11 +68,11 @@ describe("rows", () => {
       run: () => ({ r: 1, s: 2 })
     })
     const b = Block.pure("b", { inputs: { p: Schema.String }, outputs: { r: Schema.Number }, run: () => ({ r: 1 }) })
-    const sure = Block.auto("sure", [Block.when("image", a), b])
+    const sure = Block.auto("sure", [Block.when("image", a, { unread: true }), b])
     expect<Block.In<typeof sure>>().type.toBe<{ readonly p: string; readonly q?: number; readonly image?: unknown }>()
     expect<Block.Out<typeof sure>>().type.toBe<{ readonly r: number; readonly s?: number }>()
     expect<Block.Error<typeof sure>>().type.toBe<Errors.MissingInputError>()
-    const perhaps = Block.auto("perhaps", [Block.when("image", a)])
+    const perhaps = Block.auto("perhaps", [Block.when("image", a, { unread: true })])
     expect<Block.In<typeof perhaps>>().type.toBe<{
       readonly p?: string
       readonly q?: number

@@ -19,7 +19,7 @@ const logged = <A, E>(run: Effect.Effect<A, E>) =>
 describe("an input that is read in one branch of a choice in a loop", () => {
   it.effect("by what the caller gave: it is told that it is not used", () =>
     Effect.gen(function* () {
-      const choice = Block.auto("choice", [Block.when("fast", add), inc])
+      const choice = Block.auto("choice", [Block.when("fast", add, { unread: true }), inc])
       const main = Block.sequential("main", [Loop.fromBlocks(Loop.count("loop", { times: 2 }), [choice])])
       assert.deepStrictEqual(yield* logged(Pipeline.run(main, { x: 0, step: 5 })), [
         { x: 2 },
@@ -39,7 +39,7 @@ describe("an input that is read in one branch of a choice in a loop", () => {
       assert.deepStrictEqual(yield* logged(Pipeline.run(counted, { x: 0, step: 5 })), [{ x: 6 }, []])
 
       const flag = Block.pure("flag", { inputs: {}, outputs: { fast: Field.optional(N) }, run: () => ({ fast: 1 }) })
-      const choice = Block.auto("choice", [Block.when("fast", add), inc])
+      const choice = Block.auto("choice", [Block.when("fast", add, { unread: true }), inc])
       const carried = Loop.fromBlocks(Loop.count("carried", { times: 2 }), [choice, flag])
       assert.deepStrictEqual(yield* logged(Pipeline.run(carried, { x: 0, step: 5 })), [{ x: 6, fast: 1 }, []])
     })

@@ -560,7 +560,7 @@ describe("spans", () => {
       const wrapper = Loop.custom("mine", { inputs: {}, provides: {}, loop: (s, step) => step(s, {}) })
       const loop = Loop.fromBlocks(Loop.count("loop", { times: 2 }), [Loop.fromBlocks(wrapper, [inc])])
       const fail = Block.make("fail", { inputs: {}, outputs: {}, run: () => Effect.fail("no") })
-      const main = Block.sequential("main", [loop, Block.auto("maybe", [Block.when("x", fail)])])
+      const main = Block.sequential("main", [loop, Block.auto("maybe", [Block.when("x", fail, { unread: true })])])
       const spansOf = (effect: Effect.Effect<unknown, unknown>) =>
         Effect.gen(function* () {
           const spans: Array<Tracer.Span> = []

@@ -45,8 +45,21 @@ export type CheckBranches<Bs extends ReadonlyArray<unknown>> = [DupNames<Branche
 
 /** defaults that are not the last branch */
 type EarlyDefault<Bs> = Bs extends readonly [...infer Init, unknown] ? Extract<Init[number], Any> : never
+/** what a branch reads; of a block of unknown type, anything */
+type Read<B> = B extends Any ? ([In<B>] extends [never] ? string : keyof In<B>) : never
+/** triggers that no branch reads, where it was not said that none does */
+type Misspelt<W, R> = W extends When<infer K, Any, false> ? (string extends K ? never : Exclude<K, R>) : never
 export type CheckAuto<Bs extends ReadonlyArray<unknown>> = [EarlyDefault<Bs>] extends [never]
-  ? CheckBranches<Bs>
+  ? [Misspelt<Bs[number], Read<Choices.BranchOf<Bs[number]>>>] extends [never]
+    ? CheckBranches<Bs>
+    : {
+        [X in keyof Bs]: [Misspelt<Bs[X], Read<Choices.BranchOf<Bs[number]>>>] extends [never]
+          ? Bs[X]
+          : Problem<
+              `no branch reads '${Misspelt<Bs[X], Read<Choices.BranchOf<Bs[number]>>>}', which is to select '${Name<Choices.BranchOf<Bs[X]>>}': is it misspelt? Where it only selects, say so: Block.when(name, block, { unread: true })`,
+              { readonly read: Read<Choices.BranchOf<Bs[number]>> }
+            >
+      }
   : {
       [X in keyof Bs]: Bs[X] extends EarlyDefault<Bs>
         ? Problem<`'${Name<Bs[X]>}' has no 'when': only the last branch can be the default`, {}>

@@ -94,6 +94,12 @@ const choice = (name: string, options: Choice): Compiled => {
   return self
 }
 
+export const when = (when: string, block: any, options?: { readonly unread?: boolean }): any => ({
+  when,
+  block,
+  unread: options?.unread ?? false
+})
+
 export const auto = (name: string, branches: any, options?: any): any => {
   const whens: ReadonlyArray<{ when: string; block: Compiled }> = branches.filter((b: any) => "when" in b)
   const defaults: ReadonlyArray<Compiled> = branches.filter((b: any) => !("when" in b))
