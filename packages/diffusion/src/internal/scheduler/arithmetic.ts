@@ -39,6 +39,13 @@ export const divided = (x: Float32Array, d: number): Float32Array => {
   return out
 }
 
+/** out = out / d */
+export const divideInto = (out: Float32Array, d: number): Float32Array => {
+  const inverse = 1 / Math.fround(d)
+  for (let i = 0; i < out.length; i++) out[i] = out[i]! * inverse
+  return out
+}
+
 /** a * x + b * y */
 export const mixed = (a: number, x: Float32Array, b: number, y: Float32Array): Float32Array => {
   const v = Math.fround(a)

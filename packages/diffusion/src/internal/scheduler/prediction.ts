@@ -1,5 +1,5 @@
 /** From what the model says to the clean sample and to the noise, in torch's order of float32 operations. */
-import { addScaledInto, divided, like, mixed, sqrt, square, unmixed } from "./arithmetic.ts"
+import { addScaledInto, divided, divideInto, like, mixed, sqrt, square, unmixed } from "./arithmetic.ts"
 import type { Latents } from "./model.ts"
 import { quantileOfMagnitudes } from "./quantile.ts"
 
@@ -74,12 +74,21 @@ export const churned = (sigma: number, raised: number, amount: number, sample: L
   return like(sample, addScaledInto(out, amount, sqrt(f(square(raised) - square(sigma))), noise.data))
 }
 
-/** Cuts a fresh array to [-range, range]. */
+const MAGNITUDE = 0x7fffffff
+const NOT_A_NUMBER = 0x7f800001
+
+/**
+ * Cuts a fresh array to [-range, range]. Works on the bits, whose order is that of the magnitudes, without a branch: which
+ * elements exceed the range cannot be predicted, and to guess wrong costs more than the whole rest.
+ */
 export const clampInto = (out: Float32Array, range: number): Float32Array => {
-  const limit = Math.fround(range)
-  for (let i = 0; i < out.length; i++) {
-    const value = out[i]!
-    out[i] = value < -limit ? -limit : value > limit ? limit : value
+  const limit = new Int32Array(Float32Array.of(range).buffer)[0]!
+  const bits = new Int32Array(out.buffer, out.byteOffset, out.length)
+  for (let i = 0; i < bits.length; i++) {
+    const magnitude = bits[i]! & MAGNITUDE
+    const over = magnitude - limit
+    // over >> 31 has all bits where the magnitude is within the range, the other one where it is a number
+    bits[i] = bits[i]! - (over & ~(over >> 31) & ((magnitude - NOT_A_NUMBER) >> 31))
   }
   return out
 }
@@ -91,13 +100,11 @@ export const clampInto = (out: Float32Array, range: number): Float32Array => {
 export const thresholdInto = (out: Float32Array, items: number, ratio: number, max: number): Float32Array => {
   const size = out.length / items
   for (let item = 0; item < items; item++) {
-    const end = (item + 1) * size
-    const cut = Math.min(Math.max(quantileOfMagnitudes(out.subarray(item * size, end), ratio), 1), Math.fround(max))
-    const inverse = 1 / cut
-    for (let i = item * size; i < end; i++) {
-      const value = out[i]!
-      out[i] = (value < -cut ? -cut : value > cut ? cut : value) * inverse
-    }
+    const part = out.subarray(item * size, (item + 1) * size)
+    const cut = Math.min(Math.max(quantileOfMagnitudes(part, ratio), 1), Math.fround(max))
+    if (Number.isNaN(cut)) part.fill(NaN)
+    else clampInto(part, cut)
+    if (cut !== 1) divideInto(part, cut)
   }
   return out
 }
