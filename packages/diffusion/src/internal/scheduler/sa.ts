@@ -1,7 +1,8 @@
 /** The stochastic Adams updates of SA-Solver (arXiv 2309.05019, equations 14 to 17). */
-import { addInto, exp, like, sqrt, square } from "./arithmetic.ts"
+import { exp, like, sqrt, square } from "./arithmetic.ts"
 import type { Mark } from "./lambda.ts"
 import type { Latents } from "./model.ts"
+import { weightedSum } from "./sum.ts"
 
 const f = Math.fround
 
@@ -85,20 +86,17 @@ const weightsOf = ({ corrects, from, order, points, predictsClean, tau, to }: Ad
   return [f(weights[0]! + extra), f(weights[1]! - extra)]
 }
 
-/** One update: two latents-sized arrays at most, of which one remains. */
+/** One update, in one pass. */
 export const stochasticAdams = (input: AdamsInput): Latents => {
   const { from, noise, outputs, predictsClean, sample, tau, to } = input
   const h = f(to.lambda - from.lambda)
   const c = 1 + tau * tau
-  const out = new Float32Array(sample.data.length)
   const outer = predictsClean ? f(f(c * to.sigma) * exp(f(-tau * to.lambda))) : f(-c * to.alpha)
-  for (const [k, weight] of weightsOf(input).entries())
-    addInto(out, f(outer * weight), outputs[outputs.length - 1 - k]!.data)
   const keep = predictsClean ? f(exp(f(-tau * h)) * f(to.sigma / from.sigma)) : f(to.alpha / from.alpha)
-  const x = sample.data
-  for (let i = 0; i < out.length; i++) out[i] = Math.fround(keep * x[i]!) + out[i]!
   const deviation = predictsClean
     ? f(to.sigma * sqrt(f(1 - exp(f(-2 * tau * h)))))
     : f(f(tau * to.sigma) * sqrt(f(exp(f(2 * h)) - 1)))
-  return like(sample, addInto(out, deviation, noise.data))
+  const weights = weightsOf(input).map((weight) => f(outer * weight))
+  const newest = outputs.slice(outputs.length - weights.length).map((output) => output.data)
+  return like(sample, weightedSum([...weights, keep, deviation], [...newest.toReversed(), sample.data, noise.data]))
 }
