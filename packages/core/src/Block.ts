@@ -115,7 +115,8 @@ export type RunRow<F extends Fields> = Schema.Struct.Type<F>
 
 /** Components by the name under which `run` gets them: services and References. */
 export type Components = { readonly [name: string]: Context.Key<unknown, unknown> }
-type Resolved<C extends Components> = { readonly [K in keyof C]: C[K]["Service"] }
+// asked for `never` first: so that nothing is unknown about it where no components are given, and the parameters of a generator are known
+type Resolved<C extends Components> = [C] extends [never] ? {} : { readonly [K in keyof C]: C[K]["Service"] }
 
 /** A block without blocks inside. */
 export interface Leaf<in In, out Out, out E, out R, out Name extends string> extends Block<In, Out, E, R, Name> {
@@ -163,8 +164,7 @@ export type Customs<B> = B extends { readonly customs: infer C }
 /**
  * Makes a block of a function from its inputs and components to an Effect of its outputs.
  *
- * A generator is best written `run: ({ prompt }) => Effect.gen(function* () { ... })`. `Effect.fnUntraced(function* ({ prompt })
- * { ... })` knows the types of its parameters only where `components` are given (`{}` will do).
+ * A generator is written `run: Effect.fnUntraced(function* ({ prompt }, { encoder }) { ... })`, or `Effect.gen` in a function.
  *
  * ```ts
  * import assert from "node:assert"

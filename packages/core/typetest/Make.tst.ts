@@ -49,10 +49,23 @@ describe("make", () => {
       Block.make("b", {
         inputs,
         outputs,
-        run: Effect.fnUntraced(function* ({ n }) {
+        run: Effect.fnUntraced(function* ({ n }, components) {
+          expect(n).type.toBe<number>()
+          expect(components).type.toBe<{}>()
           const dice = yield* Dice
           const m = yield* dice.roll
           return { kind: "odd" as const, pair: [n, m] as const }
+        })
+      })
+    ).type.toBe<Expected<"lost", Dice>>()
+    expect(
+      Block.make("b", {
+        inputs,
+        outputs,
+        components: { dice: Dice },
+        run: Effect.fnUntraced(function* ({ n }, { dice }) {
+          expect(dice).type.toBe<Dice["Service"]>()
+          return { kind: "odd" as const, pair: [n, yield* dice.roll] as const }
         })
       })
     ).type.toBe<Expected<"lost", Dice>>()
