@@ -2,7 +2,8 @@
  * Repositories of a hub: downloaded once into a cache that processes share, then folders like any other. The layout is
  * that of the Hugging Face hub, so mirrors of it serve too. `docs/repositories.md` tells the whole.
  *
- * Settings come from options or from Config: `HF_TOKEN`, `HF_ENDPOINT`, `HF_HUB_OFFLINE`, `EFFECT_BLOCKS_CACHE`.
+ * Settings come from options or from Config, and are those of the hub's own client for Python: `HF_TOKEN` or its login,
+ * `HF_ENDPOINT`, `HF_HUB_OFFLINE`, `HF_HUB_CACHE`, `HF_HOME`. Both share a cache.
  *
  * @module
  */
@@ -13,11 +14,17 @@ import type * as HttpClient from "effect/http/HttpClient"
 import * as Layer from "effect/Layer"
 import type * as Redacted from "effect/Redacted"
 import { HubError } from "./HubError.ts"
+import { folders } from "./internal/hub/cache.ts"
 import * as fetched from "./internal/hub/download.ts"
 import type { Listener } from "./internal/hub/event.ts"
+import type { Pruned, Verified } from "./internal/hub/housekeeping.ts"
+import * as housekeeping from "./internal/hub/housekeeping.ts"
+import { checkNames } from "./internal/hub/names.ts"
+import { cacheFolder } from "./internal/hub/settings.ts"
 import * as Repository from "./Repository.ts"
 
 export { HubError } from "./HubError.ts"
+export type { Fault, Pruned, Verified } from "./internal/hub/housekeeping.ts"
 export type { Event, Listener } from "./internal/hub/event.ts"
 
 /** What to download, from where and how. Only `repo` is needed. */
@@ -39,9 +46,9 @@ export interface Options {
   readonly variants?: Readonly<Record<string, string>> | undefined
   /** the hub's address; else `HF_ENDPOINT`, else the public hub */
   readonly endpoint?: string | undefined
-  /** else `HF_TOKEN`; it goes to the hub's own origin only */
+  /** else `HF_TOKEN`, else what `hf auth login` left; an empty one is none. It goes to the hub's own origin only */
   readonly token?: Redacted.Redacted | undefined
-  /** the cache's folder; else `EFFECT_BLOCKS_CACHE`, else `effect-blocks/hub` in the user's cache folder */
+  /** the cache's folder; else `HF_HUB_CACHE`, else `hub` in `HF_HOME`, else `~/.cache/huggingface/hub` */
   readonly cache?: string | undefined
   /** nothing but the cache; else `HF_HUB_OFFLINE` */
   readonly offline?: boolean | undefined
@@ -196,3 +203,61 @@ export const pipeline = (
   options: Options
 ): Effect.Effect<Repository.Loaded, HubError | Repository.RepositoryError, HttpClient.HttpClient> =>
   Effect.flatMap(download(options), (folder) => Repository.pipeline(folder, options.variants))
+
+// ------------------------------------------------------------------ the cache
+
+/**
+ * Compares the files of a revision that the cache has with what the hub listed, checksums included, and asks no hub. With
+ * `remove`, what differs is taken out, and the next download brings it anew.
+ *
+ * ```ts
+ * import * as Hub from "@effect-blocks/diffusion/Hub"
+ * import * as Effect from "effect/Effect"
+ * import assert from "node:assert"
+ *
+ * const error = await Effect.runPromise(Effect.flip(Hub.verify({ repo: "org/name", cache: "/nowhere" })))
+ * assert.equal(error.reason, "Offline")
+ * ```
+ */
+export const verify: (options: {
+  readonly repo: string
+  readonly revision?: string | undefined
+  readonly cache?: string | undefined
+  readonly remove?: boolean | undefined
+}) => Effect.Effect<Verified, HubError> = Effect.fnUntraced(function* ({
+  cache,
+  remove = false,
+  repo,
+  revision = "main"
+}) {
+  yield* checkNames(repo, revision)
+  return yield* housekeeping.verify(folders(yield* cacheFolder(repo, cache), repo), revision, remove)
+})
+
+/**
+ * Deletes from the cache what no revision has: what is left of downloads that nobody continued for `olderThan` (7 days if
+ * not given), and whole files that no snapshot names. Of all repositories, or of one. Running downloads are left alone.
+ *
+ * ```ts
+ * import * as Hub from "@effect-blocks/diffusion/Hub"
+ * import * as Effect from "effect/Effect"
+ * import assert from "node:assert"
+ *
+ * assert.deepEqual(await Effect.runPromise(Hub.prune({ cache: "/nowhere" })), { files: 0, bytes: 0 })
+ * ```
+ */
+export const prune: (options?: {
+  readonly repo?: string | undefined
+  readonly cache?: string | undefined
+  readonly olderThan?: Duration.Input | undefined
+}) => Effect.Effect<Pruned, HubError> = Effect.fnUntraced(function* ({ cache, olderThan = "7 days", repo } = {}) {
+  if (repo !== undefined) yield* checkNames(repo, "main")
+  const root = yield* cacheFolder(repo ?? "the cache", cache)
+  const all = repo === undefined ? yield* housekeeping.repositories(root) : [folders(root, repo)]
+  const age = Duration.fromInputUnsafe(olderThan)
+  const pruned = yield* Effect.forEach(all, (one) => housekeeping.prune(one, age, true))
+  return {
+    files: pruned.reduce((sum, { files }) => sum + files, 0),
+    bytes: pruned.reduce((sum, { bytes }) => sum + bytes, 0)
+  }
+})

@@ -10,13 +10,12 @@ import type * as HttpClient from "effect/http/HttpClient"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import * as SchemaTransformation from "effect/SchemaTransformation"
-import { randomUUID } from "node:crypto"
-import { mkdir, rename, rm, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { ForceZerosForEmptyPrompt } from "./ForceZerosForEmptyPrompt.ts"
 import * as Guider from "./Guider.ts"
 import * as Hub from "./Hub.ts"
 import * as files from "./internal/files.ts"
+import * as atomic from "./internal/hub/atomic.ts"
 import * as modular from "./internal/hub/modular.ts"
 import * as Repository from "./Repository.ts"
 import { RepositoryError } from "./RepositoryError.ts"
@@ -192,16 +191,17 @@ export const write = Effect.fnUntraced(function* (
   index: ModularIndex
 ): Effect.fn.Return<void, RepositoryError> {
   const json = yield* Effect.mapError(Schema.encodeEffect(ModularIndex)(index), (error) => problem(error.message))
-  yield* files.attempt(fileName, async () => {
-    await mkdir(folder, { recursive: true })
-    const temporary = join(folder, `.${fileName}.${randomUUID()}`)
-    try {
-      await writeFile(temporary, `${JSON.stringify(modular.sorted(json), null, 2)}\n`)
-      await rename(temporary, join(folder, fileName))
-    } finally {
-      await rm(temporary, { force: true })
-    }
-  })
+  yield* atomic.write(
+    join(folder, fileName),
+    `${JSON.stringify(modular.sorted(json), null, 2)}\n`,
+    (error) =>
+      new RepositoryError({
+        file: fileName,
+        reason: "Unreadable",
+        detail: error instanceof Error ? error.message : String(error),
+        expected: "a folder that may be written"
+      })
+  )
 })
 
 /**

@@ -1,105 +1,31 @@
 /** What happens to files on their way: ranges, breaks, faults, kills, and who else is at it. */
-import * as Hub from "@effect-blocks/diffusion/Hub"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import * as FetchHttpClient from "effect/http/FetchHttpClient"
-import * as TestClock from "effect/testing/TestClock"
-import { spawn } from "node:child_process"
-import { createHash } from "node:crypto"
-import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
-import type { IncomingMessage, ServerResponse } from "node:http"
+import { readFileSync, statSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { fileURLToPath } from "node:url"
-import { temporary } from "./support/folder.ts"
-import type { TestHub, TestHubOptions, Trick } from "./support/hub.ts"
+import type { Trick } from "./support/hub.ts"
 import { bytesOf, filesOf, sendFile, sha256, testHub } from "./support/hub.ts"
-
-const MODEL = "unet/model.onnx"
-const SIZE = 300_000
-const model = bytesOf(1, SIZE)
-const files = new Map([
-  [
-    "model_index.json",
-    Buffer.from(`{ "_class_name": "StableDiffusionPipeline", "unet": ["diffusers", "OnnxRuntimeModel"] }`)
-  ],
-  ["unet/config.json", Buffer.from(`{ "in_channels": 4 }`)],
-  [MODEL, model]
-])
-
-interface Place {
-  readonly hub: TestHub
-  readonly cache: string
-  /** the cache's folder of this repository */
-  readonly root: string
-  readonly get: (options?: Partial<Hub.Options>) => Effect.Effect<string, Hub.HubError>
-}
-
-const place = (options: Partial<TestHubOptions> = {}) =>
-  Effect.gen(function* () {
-    const hub = yield* testHub({ files, ...options })
-    const cache = yield* temporary("effect-blocks-hub-")
-    const get = (more: Partial<Hub.Options> = {}) =>
-      Hub.download({
-        repo: "org/name",
-        endpoint: hub.endpoint,
-        cache,
-        retries: 0,
-        retryDelay: "1 millis",
-        ...more
-      }).pipe(Effect.provide(FetchHttpClient.layer))
-    const here: Place = { hub, cache, root: join(cache, "models--org--name"), get }
-    return here
-  })
-
-const list = (folder: string): ReadonlyArray<string> => (existsSync(folder) ? readdirSync(folder).toSorted() : [])
-
-/** nothing that a later run would take for the model */
-const notThere = ({ hub, root }: Place) => {
-  assert.isFalse(existsSync(join(root, "snapshots", hub.commit, MODEL)))
-  assert.notInclude(list(join(root, "blobs")), sha256(model))
-}
-const partialOf = ({ root }: Place) => join(root, "partial", sha256(model))
-
-/** the name of a file whose content the hub does not name */
-const nameless = ({ hub }: Place) => createHash("sha256").update(`${hub.commit}\n${MODEL}`).digest("hex")
-
-const whole = ({ hub, root }: Place, folder: string) => {
-  assert.deepStrictEqual(filesOf(folder), hub.files)
-  assert.deepStrictEqual(list(join(root, "partial")), [])
-}
-
-/** sends the bytes up to `to` of those that are asked for, and hangs up when they are in the partial file */
-const breakOff = (partial: string, request: IncomingMessage, response: ServerResponse, to: number): true => {
-  const from = Number(/\d+/.exec(request.headers.range ?? "0")![0])
-  response.writeHead(from === 0 ? 200 : 206, {
-    "content-length": SIZE - from,
-    etag: `"storage-${sha256(model)}"`,
-    ...(from === 0 ? {} : { "content-range": `bytes ${from}-${SIZE - 1}/${SIZE}` })
-  })
-  response.write(model.subarray(from, to))
-  void Effect.runPromise(until(() => sizeOf(partial) === to)).then(() => response.destroy())
-  return true
-}
-
-/** breaks the first answer off */
-const breakAt = (at: Place, bytes: number, partial = partialOf(at)): Trick => {
-  let first = true
-  return (request, response) => {
-    if (!first) return false
-    first = false
-    return breakOff(partial, request, response, bytes)
-  }
-}
-
-/** sends the first bytes and then nothing */
-const stallAt =
-  (bytes: number): Trick =>
-  (_, response) => {
-    response.writeHead(200, { "content-length": SIZE, etag: `"storage-${sha256(model)}"` })
-    response.write(model.subarray(0, bytes))
-    return true
-  }
+import type { Place } from "./support/hubPlace.ts"
+import {
+  breakAt,
+  breakOff,
+  downloader,
+  elapse,
+  files,
+  leftovers,
+  MODEL,
+  model,
+  nameless,
+  notThere,
+  partialOf,
+  place,
+  SIZE,
+  sizeOf,
+  stallAt,
+  until,
+  whole
+} from "./support/hubPlace.ts"
 
 describe("a download that broke off", () => {
   it.live("is a typed error, leaves no model, and is continued by the next run", () =>
@@ -296,7 +222,7 @@ describe("a file that is not what the hub lists", () => {
         assert.strictEqual(error.file, MODEL)
         assert.strictEqual(at.hub.asked(MODEL).length, 1)
         notThere(at)
-        assert.notInclude(list(join(at.root, "partial")), sha256(model))
+        assert.deepStrictEqual(leftovers(at.root), [])
         at.hub.tricks.storage = undefined
         whole(at, yield* at.get())
       })
@@ -332,7 +258,7 @@ describe("a file that is not what the hub lists", () => {
         return true
       }
       assert.strictEqual((yield* Effect.flip(at.get())).reason, "Corrupt")
-      at.hub.tricks.storage = breakAt(at, 1000, join(at.root, "partial", nameless(at)))
+      at.hub.tricks.storage = breakAt(at, 1000, join(at.root, "blobs", `${nameless(at)}.incomplete`))
       assert.strictEqual((yield* Effect.flip(at.get())).reason, "Truncated")
       assert.deepStrictEqual(filesOf(yield* at.get()), files)
       assert.strictEqual(at.hub.asked(MODEL).at(-1)!.headers.range, "bytes=1000-")
@@ -416,30 +342,3 @@ describe("the cache", () => {
     60_000
   )
 })
-
-/** looks often whether it is so; servers and files do not follow the test's clock */
-const until = (ready: () => boolean): Effect.Effect<void> =>
-  Effect.suspend(() => (ready() ? Effect.void : Effect.andThen(soon, until(ready))))
-const soon = Effect.promise(() => new Promise((resolve) => setTimeout(resolve, 5)))
-
-/** lets the test's clock run until the fiber ends */
-const elapse = <A, E>(fiber: Fiber.Fiber<A, E>): Effect.Effect<A, E> =>
-  Effect.suspend(() =>
-    fiber.pollUnsafe() === undefined
-      ? Effect.andThen(Effect.andThen(TestClock.adjust("10 seconds"), soon), elapse(fiber))
-      : Fiber.join(fiber)
-  )
-
-const sizeOf = (path: string): number => (existsSync(path) ? statSync(path).size : -1)
-
-const downloader = ({ cache, hub }: Place) =>
-  Effect.acquireRelease(
-    Effect.sync(() => {
-      const script = fileURLToPath(new URL("./support/downloadOnce.ts", import.meta.url))
-      const child = spawn(process.execPath, [script, hub.endpoint, cache], { stdio: ["ignore", "pipe", "inherit"] })
-      let out = ""
-      child.stdout.on("data", (text) => (out += String(text)))
-      return { process: child, ended: new Promise<string>((resolve) => child.on("close", () => resolve(out))) }
-    }),
-    (child) => Effect.sync(() => child.process.kill("SIGKILL"))
-  )

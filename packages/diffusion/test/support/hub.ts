@@ -8,6 +8,12 @@ import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import { join, relative, sep } from "node:path"
 
+// neither the login nor the cache of whoever runs the tests; processes inherit it
+for (const name of Object.keys(process.env)) if (name.startsWith("HF_")) delete process.env[name]
+process.env["HF_HOME"] = "/nowhere"
+/** the same for tests that give settings of their own */
+export const isolated = { HF_HOME: "/nowhere" }
+
 export interface Asked {
   readonly at: "hub" | "storage"
   readonly path: string

@@ -1,25 +1,24 @@
 /** A whole download: the listing of a commit, what is wanted of it, and the transfers of what is not there. */
-import type * as Duration from "effect/Duration"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as HttpClient from "effect/http/HttpClient"
-import * as Schema from "effect/Schema"
 import { mkdir, statfs } from "node:fs/promises"
 import { posix } from "node:path"
 import { HubError } from "../../HubError.ts"
 import { NotOnnx, readExternalData } from "../onnxFile.ts"
 import type { Folders } from "./cache.ts"
-import { attempt, folders as foldersIn, paths, present, readOptional, writeAtomic } from "./cache.ts"
-import type { Entry, Selection } from "./listing.ts"
-import { checkPaths, decodeAnswer, foldersOf, Listing, select } from "./listing.ts"
-import { checkNames, isCommit, unsafePath } from "./names.ts"
+import { attempt, folders as foldersIn, paths, present, readOptional, write } from "./cache.ts"
+import { listingOf, offlineError } from "./commit.ts"
 import type { Event } from "./event.ts"
-import * as request from "./request.ts"
+import { prune } from "./housekeeping.ts"
+import type { Entry, Listing, Selection } from "./listing.ts"
+import { foldersOf, select } from "./listing.ts"
+import { checkNames, unsafePath } from "./names.ts"
 import type { Policy } from "./retry.ts"
-import { retrying } from "./retry.ts"
 import { settings as readSettings } from "./settings.ts"
 import type { Given, Settings } from "./settings.ts"
 import type { Transfer } from "./transfer.ts"
-import { transfer } from "./transfer.ts"
+import { local, transfer } from "./transfer.ts"
 
 export interface Task {
   readonly repo: string
@@ -37,8 +36,8 @@ export interface Task {
   readonly report: (event: Event) => Effect.Effect<void>
 }
 
-/** the listing of the largest repositories has a few megabytes */
-const LARGEST_LISTING = 32 * 2 ** 20
+/** what nobody has added to for so long is not continued: the file is another one by now */
+const abandoned = Duration.days(7)
 /** bytes between two reports of one file */
 const REPORT = 2 ** 20
 
@@ -52,15 +51,19 @@ export const download = Effect.fn("Hub.download")(function* (
   yield* Effect.annotateCurrentSpan({ repo, revision })
   const listing = yield* listingOf(task, settings, folders)
   const snapshot = paths.snapshot(folders, listing.commit)
-  const get = (selection: Selection) =>
-    Effect.flatMap(select(repo, listing, selection), (entries) =>
-      fetchAll(task, settings, folders, listing.commit, entries)
+  const chosen = (selection: Selection) =>
+    Effect.mapError(select(repo, listing, selection), (error) =>
+      // who made the cache did not say what else there is
+      listing.cachedOnly === true ? offlineError(repo, `the cache has not ${error.file}`) : error
     )
+  const get = (selection: Selection) =>
+    Effect.flatMap(chosen(selection), (entries) => fetchAll(task, settings, folders, listing.commit, entries))
   const named = task.folders === undefined ? yield* namedFolders(task, folders, listing, get) : undefined
   const wanted = named?.folders ?? task.folders ?? []
-  const entries = yield* select(repo, listing, { folders: wanted, variants: task.variants, files: task.files })
+  const entries = yield* chosen({ folders: wanted, variants: task.variants, files: task.files })
   // of a modular pipeline everything may be elsewhere
   if (named?.index === indexFiles[0] && !entries.some(({ path }) => path.endsWith(".onnx"))) {
+    if (listing.cachedOnly === true) return yield* offlineError(repo, "the cache has no model.onnx of it")
     return yield* new HubError({
       repo,
       reason: "NotFound",
@@ -72,71 +75,11 @@ export const download = Effect.fn("Hub.download")(function* (
   const weights = yield* weightsOf(folders, listing, entries)
   yield* fetchAll(task, settings, folders, listing.commit, weights)
   if (!settings.offline && revision !== listing.commit) {
-    // a revision is remembered when what it names is whole
-    yield* attempt(repo, () => writeAtomic(folders, paths.ref(folders, revision), listing.commit))
+    // a revision is remembered when what it names is whole; where nothing changes, nothing is written
+    const before = yield* attempt(repo, () => readOptional(paths.ref(folders, revision)))
+    if (before?.trim() !== listing.commit) yield* write(folders, paths.ref(folders, revision), listing.commit)
   }
   return snapshot
-})
-
-// ------------------------------------------------------------------ the listing
-
-const offlineError = (repo: string, detail: string): HubError =>
-  new HubError({
-    repo,
-    reason: "Offline",
-    detail,
-    advice: "run it once with a network (HF_HUB_OFFLINE=0), or see that EFFECT_BLOCKS_CACHE names the folder you mean"
-  })
-
-const cachedListing = Effect.fnUntraced(function* (folders: Folders, commit: string) {
-  const text = yield* attempt(folders.repo, () => readOptional(paths.listing(folders, commit)))
-  if (text === undefined) return undefined
-  // one that was damaged counts as none
-  const decoded = Schema.decodeUnknownEffect(Schema.fromJsonString(Listing))(text)
-  const found = yield* Effect.catch(decoded, () => Effect.succeed(undefined))
-  return found?.commit === commit ? yield* checkPaths(folders.repo, found) : undefined
-})
-
-const listingOf = Effect.fnUntraced(function* (
-  task: Task,
-  settings: Settings,
-  folders: Folders
-): Effect.fn.Return<Listing, HubError, HttpClient.HttpClient> {
-  const { repo, revision } = task
-  const ref = isCommit(revision)
-    ? revision
-    : settings.offline
-      ? (yield* attempt(repo, () => readOptional(paths.ref(folders, revision))))?.trim()
-      : undefined
-  const cached = ref !== undefined && isCommit(ref) ? yield* cachedListing(folders, ref) : undefined
-  if (cached !== undefined) return cached
-  if (settings.offline) return yield* offlineError(repo, `the cache has nothing of revision '${revision}'`)
-
-  const subject: request.Subject = { repo, revision }
-  const path = `/api/models/${repo}/revision/${encodeURIComponent(revision)}?blobs=true`
-  const answer = Effect.gen(function* () {
-    const { response } = yield* request.get(settings, subject, path, { accept: "application/json" }, task.stallTimeout)
-    const bytes = yield* request.readAll(subject, response, task.stallTimeout, LARGEST_LISTING)
-    const json = yield* Effect.try({
-      try: (): unknown => JSON.parse(new TextDecoder().decode(bytes)),
-      catch: () =>
-        new HubError({
-          repo,
-          reason: "Server",
-          detail: "what the hub says of it is no JSON",
-          advice: "see that HF_ENDPOINT is a hub"
-        })
-    })
-    return yield* decodeAnswer(repo, json)
-  })
-  const listing = yield* retrying(
-    task.policy,
-    Effect.scoped(answer),
-    () => 0,
-    (error, delay) => task.report({ _tag: "Retrying", repo, file: undefined, error, delay })
-  )
-  yield* attempt(repo, () => writeAtomic(folders, paths.listing(folders, listing.commit), JSON.stringify(listing)))
-  return listing
 })
 
 // ------------------------------------------------------------------ what is wanted
@@ -152,6 +95,7 @@ const namedFolders = Effect.fnUntraced(function* <R>(
   const { repo } = task
   const index = indexFiles.find((name) => listing.entries.some(({ path }) => path === name))
   if (index === undefined) {
+    if (listing.cachedOnly === true) return yield* offlineError(repo, `the cache has not ${indexFiles[0]}`)
     return yield* new HubError({
       repo,
       file: indexFiles[0],
@@ -230,10 +174,15 @@ const fetchAll = Effect.fnUntraced(function* (
 ): Effect.fn.Return<void, HubError, HttpClient.HttpClient> {
   const { maxBytes, repo, report } = task
   const snapshot = paths.snapshot(folders, commit)
-  const missing = yield* attempt(repo, async () => {
+  const lacking = yield* attempt(repo, async () => {
     const there = await Promise.all(entries.map((entry) => present(snapshot, entry)))
     return entries.filter((_, index) => !there[index])
   })
+  if (lacking.length === 0) return
+  const taken = yield* Effect.forEach(lacking, (entry) => local(folders, commit, entry), {
+    concurrency: task.concurrency
+  })
+  const missing = lacking.filter((_, index) => !taken[index])
   if (missing.length === 0) return
   if (settings.offline) {
     const names = missing.map(({ path }) => path)
@@ -274,6 +223,7 @@ const fetchAll = Effect.fnUntraced(function* (
     },
     { concurrency: task.concurrency, discard: true }
   )
+  yield* Effect.ignore(prune(folders, abandoned, false))
 })
 
 /** better to say so now than in an hour */
@@ -292,7 +242,7 @@ const checkSpace = (folders: Folders, bytes: number): Effect.Effect<void, HubErr
               repo: folders.repo,
               reason: "NoSpace",
               detail: `there are ${bytes} bytes to download, and ${free} are free`,
-              advice: "free some space, or name another folder in EFFECT_BLOCKS_CACHE"
+              advice: "free some space, or name another folder in HF_HUB_CACHE"
             })
           )
   )

@@ -11,17 +11,51 @@ const Sha1 = Schema.String.check(Schema.isPattern(/^[0-9a-f]{40}$/))
 /** `GET /api/models/{repo}/revision/{revision}?blobs=true` */
 const Answer = Schema.Struct({
   sha: Schema.String.check(Schema.makeFilter(isCommit, { expected: "a commit of 40 hexadecimal digits" })),
-  siblings: Schema.Array(
-    Schema.Struct({
-      rfilename: Schema.String,
-      size: Schema.optionalKey(Schema.NullOr(Size)),
-      blobId: Schema.optionalKey(Schema.NullOr(Sha1)),
-      lfs: Schema.optionalKey(
-        Schema.NullOr(Schema.Struct({ sha256: Schema.optionalKey(Sha256), size: Schema.optionalKey(Size) }))
+  siblings: Schema.optionalKey(
+    Schema.NullOr(
+      Schema.Array(
+        Schema.Struct({
+          rfilename: Schema.String,
+          size: Schema.optionalKey(Schema.NullOr(Size)),
+          blobId: Schema.optionalKey(Schema.NullOr(Sha1)),
+          lfs: Schema.optionalKey(
+            Schema.NullOr(Schema.Struct({ sha256: Schema.optionalKey(Sha256), size: Schema.optionalKey(Size) }))
+          )
+        })
       )
+    )
+  )
+})
+
+/** `GET /api/models/{repo}/tree/{commit}?recursive=true`, one page */
+const Page = Schema.Array(
+  Schema.Struct({
+    type: Schema.String,
+    path: Schema.String,
+    size: Schema.optionalKey(Schema.NullOr(Size)),
+    oid: Schema.optionalKey(Schema.NullOr(Sha1)),
+    lfs: Schema.optionalKey(
+      Schema.NullOr(Schema.Struct({ oid: Schema.optionalKey(Sha256), size: Schema.optionalKey(Size) }))
+    ),
+    xetHash: Schema.optionalKey(Schema.NullOr(Schema.String))
+  })
+)
+
+/** `trees/{commit}.json`, as the hub's own client keeps it */
+const Tree = Schema.Struct({
+  format_version: Schema.Literal(1),
+  files: Schema.Record(
+    Schema.String,
+    Schema.Struct({
+      size: Schema.NullOr(Size),
+      blob_id: Schema.NullOr(Sha1),
+      lfs_sha256: Schema.optionalKey(Sha256),
+      lfs_size: Schema.optionalKey(Size),
+      xet_hash: Schema.optionalKey(Sha256)
     })
   )
 })
+const TreeFile = Schema.fromJsonString(Tree)
 
 /** One file of a revision. */
 export interface Entry {
@@ -31,25 +65,75 @@ export interface Entry {
   readonly sha256?: string
   /** git's name for the content of any other: the SHA-1 of `blob {size}\0` and the bytes */
   readonly gitSha1?: string
+  /** git's name for the pointer of a file in large file storage; kept for the other client */
+  readonly pointer?: string
+  /** its name in another storage of the hub; kept for the other client */
+  readonly xetHash?: string
 }
-
-const Entry = Schema.Struct({
-  path: Schema.String,
-  size: Schema.optionalKey(Size),
-  sha256: Schema.optionalKey(Sha256),
-  gitSha1: Schema.optionalKey(Sha1)
-})
 
 export interface Listing {
   readonly commit: string
   readonly entries: ReadonlyArray<Entry>
+  /** no listing of the hub but what the cache happens to have of the commit */
+  readonly cachedOnly?: boolean
 }
 
-/** a listing as it is kept in the cache */
-export const Listing: Schema.Codec<Listing, unknown> = Schema.Struct({
-  commit: Schema.String.check(Schema.makeFilter(isCommit)),
-  entries: Schema.Array(Entry)
-})
+interface Said {
+  readonly path: string
+  readonly size: number | null | undefined
+  readonly blob: string | null | undefined
+  readonly lfs: { readonly sha256?: string | undefined; readonly size?: number | undefined } | null | undefined
+  readonly xetHash?: string | null | undefined
+}
+
+const entryOf = ({ blob, lfs, path, size, xetHash }: Said): Entry => {
+  const bytes = lfs?.size ?? size
+  return {
+    path,
+    ...(typeof bytes === "number" ? { size: bytes } : {}),
+    ...(lfs?.sha256 === undefined ? {} : { sha256: lfs.sha256 }),
+    ...(typeof blob !== "string" ? {} : lfs ? { pointer: blob } : { gitSha1: blob }),
+    ...(typeof xetHash === "string" && /^[0-9a-f]{64}$/.test(xetHash) ? { xetHash } : {})
+  }
+}
+
+/** the listing that the cache has; anything but one counts as none */
+export const decodeTree = (commit: string, text: string): Effect.Effect<Listing | undefined> =>
+  Schema.decodeUnknownEffect(TreeFile)(text).pipe(
+    Effect.map(({ files }) => ({
+      commit,
+      entries: Object.entries(files).map(([path, { blob_id, lfs_sha256, lfs_size, size, xet_hash }]) =>
+        entryOf({
+          path,
+          size,
+          blob: blob_id,
+          lfs: lfs_sha256 === undefined && lfs_size === undefined ? null : { sha256: lfs_sha256, size: lfs_size },
+          xetHash: xet_hash
+        })
+      )
+    })),
+    Effect.catch(() => Effect.succeed(undefined))
+  )
+
+export const encodeTree = ({ entries }: Listing): string =>
+  JSON.stringify(
+    {
+      format_version: 1,
+      files: Object.fromEntries(
+        entries.map(({ gitSha1, path, pointer, sha256, size = null, xetHash }) => [
+          path,
+          {
+            size,
+            blob_id: gitSha1 ?? pointer ?? null,
+            ...(sha256 === undefined ? {} : { lfs_sha256: sha256, ...(size === null ? {} : { lfs_size: size }) }),
+            ...(xetHash === undefined ? {} : { xet_hash: xetHash })
+          }
+        ])
+      )
+    },
+    null,
+    1
+  )
 
 /** no path of a listing leads out of the folder, whether it is wanted or not */
 export const checkPaths = (repo: string, listing: Listing): Effect.Effect<Listing, HubError> => {
@@ -69,34 +153,53 @@ export const checkPaths = (repo: string, listing: Listing): Effect.Effect<Listin
   return Effect.succeed(listing)
 }
 
-export const decodeAnswer = (repo: string, json: unknown): Effect.Effect<Listing, HubError> =>
+const noListing = (repo: string): HubError =>
+  new HubError({
+    repo,
+    reason: "Server",
+    // without what it says: a server may send back what it was sent
+    detail: "what the hub says of it is no listing of a commit and its files",
+    advice: "look whether HF_ENDPOINT is a hub"
+  })
+
+/** beyond this a hub may leave files out; they come page by page instead */
+const MOST_SIBLINGS = 50_000
+
+/** the commit, and its files where the answer has all of them */
+export const decodeAnswer = (
+  repo: string,
+  json: unknown
+): Effect.Effect<{ readonly commit: string; readonly entries: ReadonlyArray<Entry> | undefined }, HubError> =>
   Schema.decodeUnknownEffect(Answer)(json).pipe(
-    Effect.mapError(
-      () =>
-        new HubError({
-          repo,
-          reason: "Server",
-          // without what it says: a server may send back what it was sent
-          detail: "what the hub says of it is no listing of a commit and its files",
-          advice: "look whether HF_ENDPOINT is a hub"
-        })
-    ),
-    Effect.flatMap(({ sha, siblings }) =>
-      checkPaths(repo, {
-        commit: sha,
-        entries: siblings.map(({ blobId, lfs, rfilename, size }): Entry => {
-          const bytes = lfs?.size ?? size
-          return {
-            path: rfilename,
-            ...(typeof bytes === "number" ? { size: bytes } : {}),
-            ...(lfs?.sha256 === undefined ? {} : { sha256: lfs.sha256 }),
-            // of a file in large file storage this is the name of its pointer
-            ...(typeof blobId === "string" && !lfs ? { gitSha1: blobId } : {})
-          }
-        })
-      })
+    Effect.mapError(() => noListing(repo)),
+    Effect.map(({ sha, siblings }) => ({
+      commit: sha,
+      entries:
+        siblings && siblings.length < MOST_SIBLINGS
+          ? siblings.map(({ blobId, lfs, rfilename, size }) => entryOf({ path: rfilename, size, blob: blobId, lfs }))
+          : undefined
+    }))
+  )
+
+export const decodePage = (repo: string, json: unknown): Effect.Effect<ReadonlyArray<Entry>, HubError> =>
+  Schema.decodeUnknownEffect(Page)(json).pipe(
+    Effect.mapError(() => noListing(repo)),
+    Effect.map((page) =>
+      page.flatMap(({ lfs, oid, path, size, type, xetHash }) =>
+        type === "file"
+          ? [entryOf({ path, size, blob: oid, lfs: lfs && { sha256: lfs.oid, size: lfs.size }, xetHash })]
+          : []
+      )
     )
   )
+
+/** the query of the next page, from `Link: <address>; rel="next"`; where it is, is known already */
+export const nextPage = (link: string | undefined): string | undefined => {
+  const address = /<([^<>]*)>\s*;[^,<]*\brel\s*=\s*"?next"?/i.exec(link ?? "")?.[1]
+  return address !== undefined && URL.canParse(address, "https://hub")
+    ? new URL(address, "https://hub").search
+    : undefined
+}
 
 // ------------------------------------------------------------------ selection
 

@@ -22,15 +22,24 @@ const tryLock = async (path: string): Promise<(() => void) | undefined> => {
   }
 }
 
+/** Whether the lock was free; it is let go with the scope. */
+export const tryAcquire = <E>(path: string, onError: (error: unknown) => E): Effect.Effect<boolean, E, Scope.Scope> =>
+  Effect.uninterruptible(
+    Effect.flatMap(Effect.tryPromise({ try: () => tryLock(path), catch: onError }), (release) =>
+      release === undefined
+        ? Effect.succeed(false)
+        : Effect.as(
+            Effect.addFinalizer(() => Effect.sync(release)),
+            true
+          )
+    )
+  )
+
 /** Waits until the lock is had; it is let go with the scope. */
 export const acquire = <E>(path: string, onError: (error: unknown) => E): Effect.Effect<void, E, Scope.Scope> =>
   Effect.uninterruptibleMask((restore) => {
-    const attempt: Effect.Effect<void, E, Scope.Scope> = Effect.flatMap(
-      Effect.tryPromise({ try: () => tryLock(path), catch: onError }),
-      (release) =>
-        release === undefined
-          ? Effect.andThen(restore(Effect.sleep("100 millis")), attempt)
-          : Effect.addFinalizer(() => Effect.sync(release))
+    const attempt: Effect.Effect<void, E, Scope.Scope> = Effect.flatMap(tryAcquire(path, onError), (free) =>
+      free ? Effect.void : Effect.andThen(restore(Effect.sleep("100 millis")), attempt)
     )
     return attempt
   })

@@ -12,12 +12,12 @@ export const isCommit = (commit: string): boolean => /^[0-9a-f]{40}$/.test(commi
 
 const control = /\p{Cc}/u
 
+/** git's own rules for names, as far as a path asks for them: a revision is one in the cache, `refs/pr/1` a folder deep */
 const isRevision = (revision: string): boolean =>
-  revision.length > 0 &&
   revision.length <= 200 &&
   !control.test(revision) &&
-  !revision.includes("..") &&
-  revision !== "."
+  !/[\\:?*[~^ ]|\.\./.test(revision) &&
+  revision.split("/").every((segment) => segment !== "" && !segment.startsWith("."))
 
 export const checkNames = (repo: string, revision: string): Effect.Effect<void, HubError> => {
   const invalid = (detail: string, advice: string) =>

@@ -7,6 +7,7 @@ import * as HttpClient from "effect/http/HttpClient"
 import type * as HttpClientError from "effect/http/HttpClientError"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import type * as HttpClientResponse from "effect/http/HttpClientResponse"
+import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
@@ -24,10 +25,8 @@ export interface Subject {
 
 const about = ({ file, repo }: Subject) => (file === undefined ? { repo } : { repo, file })
 
-/**
- * What went wrong on the way, without the request: its headers hold the token, and addresses of storage hold signatures.
- */
-const reasonOf = (error: HttpClientError.HttpClientError): string => {
+/** What went wrong on the way, without the request: its headers hold the token, and addresses of storage hold signatures. */
+const codesOf = (error: HttpClientError.HttpClientError): ReadonlyArray<string> => {
   let cause: unknown = "cause" in error.reason ? error.reason.cause : undefined
   const codes: Array<string> = []
   for (let depth = 0; depth < 4 && cause instanceof Error; depth++) {
@@ -35,16 +34,29 @@ const reasonOf = (error: HttpClientError.HttpClientError): string => {
     if (typeof code === "string") codes.push(code)
     cause = cause.cause
   }
-  return codes.length === 0 ? "the connection failed" : `the connection failed (${codes.join(", ")})`
+  return codes
 }
 
-export const networkError = (subject: Subject, error: HttpClientError.HttpClientError): HubError =>
-  new HubError({
+/** OpenSSL's names of what is wrong with a certificate, and Node's own */
+const untrusted = /CERT|UNABLE_TO_VERIFY/
+
+export const networkError = (subject: Subject, error: HttpClientError.HttpClientError): HubError => {
+  const codes = codesOf(error)
+  if (codes.some((code) => untrusted.test(code))) {
+    return new HubError({
+      ...about(subject),
+      reason: "Unsafe",
+      detail: `the server's certificate is not trusted (${codes.join(", ")})`,
+      advice: "if the hub or a proxy has a certificate of its own, name its authority's file in NODE_EXTRA_CA_CERTS"
+    })
+  }
+  return new HubError({
     ...about(subject),
     reason: "Network",
-    detail: reasonOf(error),
+    detail: codes.length === 0 ? "the connection failed" : `the connection failed (${codes.join(", ")})`,
     advice: "look at the network and HF_ENDPOINT, or set HF_HUB_OFFLINE=1 to use what is in the cache"
   })
+}
 
 export const timedOut = (subject: Subject, limit: Duration.Duration): HubError =>
   new HubError({
@@ -54,12 +66,61 @@ export const timedOut = (subject: Subject, limit: Duration.Duration): HubError =
     advice: "run it again: what came is kept"
   })
 
-/** seconds until then; the header holds seconds or a date */
-const retryAfter = (header: string | undefined, now: number): { readonly retryAfter?: number } => {
+/** seconds until then: `Retry-After` holds seconds or a date, and `RateLimit` what is left of the window, `"api";r=0;t=55` */
+const retryAfter = (
+  headers: Readonly<Record<string, string | undefined>>,
+  now: number
+): { readonly retryAfter?: number } => {
+  const header =
+    headers["retry-after"]?.trim() ?? /\br\s*=\s*0\s*;\s*t\s*=\s*(\d+)/.exec(headers["ratelimit"] ?? "")?.[1]
   if (header === undefined) return {}
-  if (/^\d+$/.test(header.trim())) return { retryAfter: Number(header) }
+  if (/^\d+$/.test(header)) return { retryAfter: Number(header) }
   const date = Date.parse(header)
   return Number.isNaN(date) ? {} : { retryAfter: Math.max(0, Math.ceil((date - now) / 1000)) }
+}
+
+/** what the hub's own refusals mean: it names them in `X-Error-Code` */
+const refusal = (
+  { endpoint, token }: Settings,
+  { file, repo, revision }: Subject,
+  { headers, status }: HttpClientResponse.HttpClientResponse
+): Pick<HubError, "reason" | "detail" | "advice"> => {
+  const code = headers["x-error-code"]
+  const names = "see that the names are right, and that a token may read it if it is private"
+  if (status === 404 || status === 410) {
+    const what =
+      code === "RevisionNotFound"
+        ? `there is no revision '${revision}'`
+        : code === "RepoNotFound"
+          ? "there is no such repository"
+          : file !== undefined
+            ? `there is no such file at ${revision}`
+            : `there is no such repository, or no revision '${revision}'`
+    return { reason: "NotFound", detail: what, advice: names }
+  }
+  const answered = `the hub answered ${status}`
+  const known = token !== undefined
+  if (code === "GatedRepo") {
+    return {
+      reason: "Unauthorized",
+      detail: `${answered}: its owner grants access`,
+      advice: `accept its conditions at ${endpoint}/${repo}${known ? "" : " and set HF_TOKEN"}`
+    }
+  }
+  if (headers["x-error-message"] === "Access to this resource is disabled.") {
+    return {
+      reason: "Unauthorized",
+      detail: `${answered}: it has disabled this repository`,
+      advice: "choose another repository"
+    }
+  }
+  return {
+    reason: "Unauthorized",
+    detail: code === "RepoNotFound" ? `${answered}: there is no such repository, or it is private` : answered,
+    advice: known
+      ? "see that the name is right and that the token of HF_TOKEN may read it"
+      : "see that the name is right; if it is private, set HF_TOKEN to a token that may read it"
+  }
 }
 
 /** `elsewhere`: the answer is not the hub's but that of a storage it sent us to */
@@ -70,8 +131,8 @@ const statusError = (
   elsewhere: boolean
 ): Effect.Effect<never, HubError> =>
   Effect.flatMap(Clock.currentTimeMillis, (now) => {
-    const { status } = response
-    const common = { ...about(subject), status, ...retryAfter(response.headers["retry-after"], now) }
+    const { headers, status } = response
+    const common = { ...about(subject), status, ...retryAfter(headers, now) }
     const hub = elsewhere ? "the hub's storage" : "the hub"
     if (status === 429) {
       return Effect.fail(
@@ -83,41 +144,13 @@ const statusError = (
         })
       )
     }
-    if (!elsewhere && (status === 401 || status === 403)) {
-      const gated = response.headers["x-error-code"] === "GatedRepo"
-      const known = settings.token !== undefined
-      return Effect.fail(
-        new HubError({
-          ...common,
-          reason: "Unauthorized",
-          detail: gated ? `the hub answered ${status}: its owner grants access` : `the hub answered ${status}`,
-          advice: gated
-            ? `accept its conditions at ${settings.endpoint}/${subject.repo}${known ? "" : " and set HF_TOKEN"}`
-            : known
-              ? "see that the name is right and that the token of HF_TOKEN may read it"
-              : "see that the name is right; if it is private, set HF_TOKEN to a token that may read it"
-        })
-      )
-    }
-    if (!elsewhere && (status === 404 || status === 410)) {
-      const code = response.headers["x-error-code"]
-      const what =
-        subject.file !== undefined
-          ? `there is no such file at ${subject.revision}`
-          : code === "RevisionNotFound"
-            ? `there is no revision '${subject.revision}'`
-            : `there is no such repository, or no revision '${subject.revision}'`
-      return Effect.fail(
-        new HubError({
-          ...common,
-          reason: "NotFound",
-          detail: what,
-          advice: "see that the names are right, and that a token may read it if it is private"
-        })
-      )
-    }
     return Effect.fail(
-      new HubError({ ...common, reason: "Server", detail: `${hub} answered ${status}`, advice: "run it again later" })
+      new HubError({
+        ...common,
+        ...(!elsewhere && [401, 403, 404, 410].includes(status)
+          ? refusal(settings, subject, response)
+          : { reason: "Server", detail: `${hub} answered ${status}`, advice: "run it again later" })
+      })
     )
   })
 
@@ -168,6 +201,11 @@ export const get = Effect.fnUntraced(
   ): Effect.fn.Return<Answered, HubError, HttpClient.HttpClient | Scope.Scope> {
     // what is left unread ends with the scope
     const client = HttpClient.withScope(yield* HttpClient.HttpClient)
+    // headers of the program's own would go to storages too
+    const { headers: _, ...given } = Option.getOrElse(
+      yield* Effect.serviceOption(FetchHttpClient.RequestInit),
+      (): RequestInit => ({})
+    )
     let url = new URL(`${settings.endpoint}${path}`)
     let linked: Linked = {}
     for (let hop = 0; hop <= REDIRECTS; hop++) {
@@ -182,6 +220,8 @@ export const get = Effect.fnUntraced(
         }
       })
       const response = yield* client.execute(request).pipe(
+        // `fetch` would follow redirects by itself
+        Effect.provideService(FetchHttpClient.RequestInit, { ...given, redirect: "manual" }),
         Effect.mapError((error) => networkError(subject, error)),
         Effect.timeoutOrElse({ duration: limit, orElse: () => Effect.fail(timedOut(subject, limit)) })
       )
@@ -209,8 +249,6 @@ export const get = Effect.fnUntraced(
       advice: "see that HF_ENDPOINT is the hub that you mean"
     })
   },
-  // `fetch` would follow redirects by itself
-  Effect.provideService(FetchHttpClient.RequestInit, { redirect: "manual" }),
   // spans of the client would show signed addresses, and would tell a storage who asks
   Effect.provideService(HttpClient.TracerDisabledWhen, () => true)
 )

@@ -6,6 +6,7 @@ import * as Redacted from "effect/Redacted"
 import { homedir } from "node:os"
 import { join, resolve } from "node:path"
 import { HubError } from "../../HubError.ts"
+import { attempt, readOptional } from "./cache.ts"
 
 export interface Settings {
   /** no slash at its end */
@@ -32,16 +33,63 @@ const text = (name: string) =>
     Config.map((value) => (Option.getOrUndefined(value)?.trim() ?? "") || undefined)
   )
 
+/** the hub's own client reads the same, so that both have one login and one cache */
 const config = Config.all({
   endpoint: text("HF_ENDPOINT"),
   token: Config.option(Config.Redacted("HF_TOKEN")),
-  cache: text("EFFECT_BLOCKS_CACHE"),
+  tokenPath: text("HF_TOKEN_PATH"),
+  noToken: text("HF_HUB_DISABLE_IMPLICIT_TOKEN"),
+  cache: text("HF_HUB_CACHE"),
+  home: text("HF_HOME"),
   xdg: text("XDG_CACHE_HOME"),
   offline: text("HF_HUB_OFFLINE")
 })
+type Found = Config.Success<typeof config>
 
 const yes = new Set(["1", "true", "yes", "on"])
 const no = new Set(["0", "false", "no", "off"])
+
+/** `~` is the shell's; a variable from a file may still have it */
+const path = (given: string): string => resolve(given.replace(/^~(?=\/|$)/, homedir()))
+
+const homeOf = ({ home, xdg }: Found): string => path(home ?? join(xdg ?? join(homedir(), ".cache"), "huggingface"))
+
+const cacheOf = (given: string | undefined, found: Found): string =>
+  path(given ?? found.cache ?? join(homeOf(found), "hub"))
+
+const readConfig = (repo: string): Effect.Effect<Found, HubError> =>
+  Effect.mapError(
+    config,
+    () =>
+      new HubError({
+        repo,
+        reason: "Invalid",
+        detail: "the settings of the hub cannot be read",
+        advice: "look at HF_ENDPOINT, HF_TOKEN, HF_HUB_OFFLINE, HF_HOME and HF_HUB_CACHE"
+      })
+  )
+
+/** where files are kept, which is all that work within the cache asks for */
+export const cacheFolder = (repo: string, given: string | undefined): Effect.Effect<string, HubError> =>
+  Effect.map(readConfig(repo), (found) => cacheOf(given, found))
+
+/** what `hf auth login` left */
+const tokenOfFile = (repo: string, found: Found): Effect.Effect<string, HubError> => {
+  const file = found.tokenPath === undefined ? join(homeOf(found), "token") : path(found.tokenPath)
+  return Effect.mapError(
+    Effect.map(
+      attempt(repo, () => readOptional(file)),
+      (text) => text?.trim() ?? ""
+    ),
+    () =>
+      new HubError({
+        repo,
+        reason: "Invalid",
+        detail: `the token's file cannot be read: ${file}`,
+        advice: "see that you may read it, or set HF_TOKEN"
+      })
+  )
+}
 
 const loopback = (host: string): boolean => /^(localhost|127(\.\d+){3}|\[::1\])$/.test(host)
 
@@ -50,12 +98,13 @@ const validToken = (token: string): boolean => /^[\x21-\x7e]+$/.test(token)
 
 export const settings = Effect.fnUntraced(function* (repo: string, given: Given): Effect.fn.Return<Settings, HubError> {
   const invalid = (detail: string, advice: string) => new HubError({ repo, reason: "Invalid", detail, advice })
-  const found = yield* Effect.mapError(config, () =>
-    invalid(
-      "the settings of the hub cannot be read",
-      "look at HF_ENDPOINT, HF_TOKEN, HF_HUB_OFFLINE and EFFECT_BLOCKS_CACHE"
-    )
-  )
+  const found = yield* readConfig(repo)
+  const flag = (name: string, value: string | undefined): Effect.Effect<boolean, HubError> => {
+    const word = value?.toLowerCase()
+    return word === undefined || no.has(word) || yes.has(word)
+      ? Effect.succeed(word !== undefined && yes.has(word))
+      : Effect.fail(invalid(`${name} is neither true nor false`, "set it to 1 or 0"))
+  }
   const address = given.endpoint ?? found.endpoint ?? PUBLIC_HUB
   const url = URL.canParse(address) ? new URL(address) : undefined
   if (url === undefined || !/^https?:$/.test(url.protocol) || url.search !== "" || url.hash !== "") {
@@ -64,8 +113,14 @@ export const settings = Effect.fnUntraced(function* (repo: string, given: Given)
   if (url.username !== "" || url.password !== "") {
     return yield* invalid("the hub's address holds a user name or password", "put a token into HF_TOKEN instead")
   }
-  const token = given.token ?? Option.getOrUndefined(found.token)
-  const secret = token === undefined ? "" : Redacted.value(token).trim()
+  const byConfig = yield* flag("HF_HUB_OFFLINE", found.offline)
+  const offline = given.offline ?? byConfig
+  const silent = yield* flag("HF_HUB_DISABLE_IMPLICIT_TOKEN", found.noToken)
+  const token = given.token ?? (silent ? undefined : Option.getOrUndefined(found.token))
+  const fromOutside = token === undefined ? "" : Redacted.value(token).trim()
+  // an empty one that is given means none
+  const stored = fromOutside === "" && given.token === undefined && !silent && !offline
+  const secret = stored ? yield* tokenOfFile(repo, found) : fromOutside
   if (secret !== "" && !validToken(secret)) {
     return yield* invalid("the token holds characters that a header cannot", "copy it again into HF_TOKEN")
   }
@@ -74,18 +129,14 @@ export const settings = Effect.fnUntraced(function* (repo: string, given: Given)
       repo,
       reason: "Unsafe",
       detail: `a token would go unencrypted to ${url.host}`,
-      advice: "use an https address in HF_ENDPOINT, or no token"
+      advice: "use an https address in HF_ENDPOINT, or no token (HF_HUB_DISABLE_IMPLICIT_TOKEN=1)"
     })
-  }
-  const word = found.offline?.toLowerCase()
-  if (word !== undefined && !yes.has(word) && !no.has(word)) {
-    return yield* invalid("HF_HUB_OFFLINE is neither true nor false", "set it to 1 or 0")
   }
   return {
     endpoint: url.href.replace(/\/+$/, ""),
     origin: url.origin,
     token: secret === "" ? undefined : Redacted.make(secret),
-    cache: resolve(given.cache ?? found.cache ?? join(found.xdg ?? join(homedir(), ".cache"), "effect-blocks", "hub")),
-    offline: given.offline ?? (word !== undefined && yes.has(word))
+    cache: cacheOf(given.cache, found),
+    offline
   }
 })
