@@ -104,10 +104,14 @@ describe("Scheduler.fromConfig", () => {
         { algorithm_type: "dpmsolver", final_sigmas_type: "sigma_min", prediction_type: "flow_prediction" },
         "prediction_type"
       ],
+      // diffusers takes deis for dpmsolver++, but not to a level of zero
+      ["DPMSolverMultistepScheduler", { algorithm_type: "deis" }, "final_sigmas_type"],
+      ["DPMSolverSinglestepScheduler", { algorithm_type: "deis" }, "final_sigmas_type"],
+      ["EDMDPMSolverMultistepScheduler", { algorithm_type: "deis" }, "final_sigmas_type"],
       [
-        "DPMSolverMultistepScheduler",
-        { algorithm_type: "sde-dpmsolver", final_sigmas_type: "sigma_min", solver_order: 3 },
-        "solver_order"
+        "DPMSolverSinglestepScheduler",
+        { algorithm_type: "dpmsolver", final_sigmas_type: "sigma_min", thresholding: true },
+        "thresholding"
       ],
       ["UniPCMultistepScheduler", { shift_terminal: 0.1 }, "shift_terminal"],
       ["UniPCMultistepScheduler", { predict_x0: false, prediction_type: "flow_prediction" }, "prediction_type"],
@@ -157,10 +161,76 @@ describe("setTimesteps", () => {
         refused(scheduler.setTimesteps({ steps }), "InvalidRequest", new RegExp(`^${className}: steps must be a whole`))
   })
 
-  it("refuses more steps than training timesteps", () => {
-    for (const { scheduler } of classes) {
+  it("refuses more steps than training timesteps, where their levels are those of the training", () => {
+    for (const { className, scheduler } of classes) {
       const training = Number(scheduler.config["num_train_timesteps"])
-      refused(scheduler.setTimesteps({ steps: training + 1 }), "InvalidRequest", new RegExp(`from 1 to ${training}`))
+      const steps = training + 1
+      if (/^(FlowMatch|EDM|IPNDM)/.test(className)) {
+        assert.isAtLeast(Result.getOrThrow(scheduler.setTimesteps({ steps })).timesteps.length, steps)
+        refused(scheduler.setTimesteps({ steps: 100_001 }), "InvalidRequest", /from 1 to 100000, not 100001/)
+      } else refused(scheduler.setTimesteps({ steps }), "InvalidRequest", new RegExp(`from 1 to ${training} \\(`))
+    }
+  })
+
+  it("refuses schedules that leave the training's tables", () => {
+    const pushed = { steps_offset: 5 }
+    for (const _class_name of ["DDIMScheduler", "DDPMScheduler", "PNDMScheduler", "DDIMInverseScheduler"])
+      refused(make({ _class_name, ...pushed }).setTimesteps({ steps: 1000 }), "InvalidRequest", /has timestep 100\d,/)
+    // rounding makes 62 timesteps of these, the last one -1
+    const trailing = make({ _class_name: "DDIMScheduler", timestep_spacing: "trailing" })
+    refused(
+      trailing.setTimesteps({ steps: 61 }),
+      "InvalidRequest",
+      /has timestep -1, .* choose another number of steps/
+    )
+    assert.lengthOf(Result.getOrThrow(trailing.setTimesteps({ steps: 60 })).timesteps, 60)
+    // where levels are interpolated, such a timestep has that of the first
+    const euler = make({ _class_name: "EulerDiscreteScheduler", timestep_spacing: "trailing" })
+    assert.lengthOf(Result.getOrThrow(euler.setTimesteps({ steps: 61 })).timesteps, 62)
+  })
+
+  it("refuses third-order steps that an algorithm does not have, before the run", () => {
+    for (const [_class_name, algorithm_type] of [
+      ["DPMSolverMultistepScheduler", "sde-dpmsolver"],
+      ["DPMSolverMultistepInverseScheduler", "sde-dpmsolver"],
+      ["DPMSolverMultistepInverseScheduler", "sde-dpmsolver++"]
+    ] as const) {
+      const third = make({ _class_name, algorithm_type, final_sigmas_type: "sigma_min", solver_order: 3 })
+      const plan = (steps: number) => Result.getOrThrow(third.setTimesteps({ steps }))
+      refused(third.init(plan(6)), "Unsolvable", /model call 2 is of order 3, .* set solver_order to 1 or 2/)
+      refused(third.init(plan(20), 1), "Unsolvable", /model call 3 is of order 3/)
+      assert.strictEqual(Result.getOrThrow(third.init(plan(3))).index, 0)
+    }
+  })
+
+  it("refuses schedules of one's own that go neither down nor up, or the wrong way", () => {
+    const own = (_class_name: string, request: Scheduler.TimestepRequest, options: Scheduler.Config = {}) =>
+      make({ _class_name, ...options }).setTimesteps(request)
+    refused(own("EulerDiscreteScheduler", { timesteps: [900, 100, 500] }), "InvalidRequest", /fall or rise/)
+    refused(own("EulerDiscreteScheduler", { timesteps: [900, 500, 500] }), "InvalidRequest", /fall or rise/)
+    refused(own("DDPMScheduler", { timesteps: [1, 500] }), "InvalidRequest", /and fall from first to last/)
+    refused(own("EDMEulerScheduler", { sigmas: [0.5, 0] }), "InvalidRequest", /and rise from first to last/)
+    refused(own("EDMEulerScheduler", { sigmas: [0, 1.5] }), "InvalidRequest", /positions from 0 .* to 1/)
+    const backwards = { timesteps: [100, 500, 900] }
+    for (const name of ["EulerDiscrete", "DPMSolverMultistep", "DPMSolverSinglestep", "FlowMatchEulerDiscrete"])
+      assert.lengthOf(Result.getOrThrow(own(`${name}Scheduler`, backwards)).timesteps, 3)
+    for (const name of ["DPMSolverMultistepScheduler", "DPMSolverSinglestepScheduler"])
+      refused(own(name, backwards, { use_karras_sigmas: true }), "InvalidRequest", /do not go with respaced/)
+    refused(
+      own("DPMSolverMultistepScheduler", backwards, { use_flow_sigmas: true }),
+      "InvalidRequest",
+      /use_flow_sigmas/
+    )
+  })
+
+  it("needs a schedule to stretch, and a mu of the right kind", () => {
+    const one = make({ _class_name: "FlowMatchEulerDiscreteScheduler", shift_terminal: 0.1 })
+    refused(one.setTimesteps({ steps: 1 }), "InvalidRequest", /shift_terminal has no schedule/)
+    const linear = { use_flow_sigmas: true, use_dynamic_shifting: true, time_shift_type: "linear" }
+    for (const _class_name of ["DPMSolverMultistepScheduler", "DPMSolverSinglestepScheduler"]) {
+      const scheduler = make({ _class_name, ...linear })
+      refused(scheduler.setTimesteps({ steps: 4, mu: 1 }), "InvalidRequest", /time_shift_type exponential/)
+      assert.lengthOf(Result.getOrThrow(scheduler.setTimesteps({ steps: 4 })).timesteps, 4)
     }
   })
 
@@ -180,7 +250,7 @@ describe("setTimesteps", () => {
     )
   })
 
-  it("refuses schedules that do not fall, are empty or hold what is no number", () => {
+  it("refuses schedules that go nowhere, are empty or hold what is no number", () => {
     let asked = 0
     for (const { scheduler } of classes)
       for (const name of ["timesteps", "sigmas"] as const) {
@@ -191,7 +261,7 @@ describe("setTimesteps", () => {
         )
           continue
         asked++
-        for (const values of [[], [10, 20], [20, 20], [5, NaN], [Infinity, 1], [3, -1]])
+        for (const values of [[], [20, 20], [10, 20, 15], [5, NaN], [Infinity, 1], [3, -1]])
           refused(
             scheduler.setTimesteps({ [name]: values }),
             "InvalidRequest",

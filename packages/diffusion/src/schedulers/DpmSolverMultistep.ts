@@ -8,7 +8,7 @@ import * as Schema from "effect/Schema"
 import { like } from "../internal/scheduler/arithmetic.ts"
 import { alphasCumprod, trainingSigmas } from "../internal/scheduler/betas.ts"
 import { algorithmOf, applyUpdate, orderAt, updateOf } from "../internal/scheduler/dpm.ts"
-import { exclusiveSigmas, noisePrediction } from "../internal/scheduler/family.ts"
+import { exclusiveSigmas, noisePrediction, shiftProblem, thirdOrderProblem } from "../internal/scheduler/family.ts"
 import { clippedAway, mark } from "../internal/scheduler/lambda.ts"
 import { roundHalfEven } from "../internal/scheduler/numeric.ts"
 import { logTable } from "../internal/scheduler/numpyLog.ts"
@@ -21,10 +21,10 @@ import {
   lambdaMin,
   oneOf,
   option,
-  orNull,
   respacingOptions,
   spacingOptions,
-  thresholdOptions
+  thresholdOptions,
+  varianceType
 } from "../internal/scheduler/options.ts"
 import { meanOf, solverOutput } from "../internal/scheduler/output.ts"
 import { onlyOne } from "../internal/scheduler/request.ts"
@@ -45,7 +45,7 @@ export const className = "DPMSolverMultistepScheduler"
  * - `solver_type`: the second-order step, `midpoint` or `heun`
  * - `lower_order_final`, `euler_at_final`: fewer orders at the end of schedules under 15 steps
  * - `lambda_min_clipped`: the least lambda to visit, for cosine schedules
- * - `variance_type`: the model's output has a second half (a learned variance), which is dropped
+ * - `variance_type`: of the learned types, the second half of the model's output is dropped
  * - `use_flow_sigmas` with `flow_shift`, or `use_dynamic_shifting`: for flow-matching models
  */
 export const Options = Schema.Struct({
@@ -64,7 +64,7 @@ export const Options = Schema.Struct({
   use_lu_lambdas: flag(false),
   final_sigmas_type: finalSigma,
   lambda_min_clipped: lambdaMin,
-  variance_type: orNull(Schema.Literals(["learned", "learned_range"])),
+  variance_type: varianceType,
   rescale_betas_zero_snr: flag(false)
 })
 
@@ -96,8 +96,7 @@ export const fromConfig = define(
     const roundsTimesteps =
       (options.use_karras_sigmas || options.use_lu_lambdas) && options.beta_schedule !== "squaredcos_cap_v2"
 
-    const levelsOf = (timesteps: ReadonlyArray<number>, shift: number) => {
-      const n = timesteps.length
+    const levelsOf = (timesteps: ReadonlyArray<number>, shift: number, n: number) => {
       const lambdas = options.use_lu_lambdas && !options.use_karras_sigmas ? lu(logs, n) : undefined
       const other = lambdas ?? respaced(options, table[table.length - 1]!, table[0]!, n)
       if (other !== undefined) {
@@ -112,23 +111,27 @@ export const fromConfig = define(
     return {
       accepts: ["timesteps", "mu"],
       trainingTimesteps: train,
+      ownSchedule: "monotone",
       lookup: "planOrLast",
       schedule: (request) => {
-        if (request.mu !== undefined && !options.use_dynamic_shifting) return "mu goes with use_dynamic_shifting"
-        const problem = onlyOne(request)
+        const problem = shiftProblem(options, request.mu) ?? onlyOne(request)
         if (problem !== undefined) return problem
-        if (request.timesteps !== undefined && (isRespaced(options) || options.use_lu_lambdas))
-          return "timesteps do not go with respaced noise levels"
+        if (request.timesteps !== undefined && (isRespaced(options) || options.use_lu_lambdas || flow))
+          return "timesteps do not go with respaced noise levels or use_flow_sigmas"
         const away = clippedAway(alphas, Number(options.lambda_min_clipped))
-        const visited = request.timesteps ?? solverTimesteps(options, request.steps!, train - away)
+        const visited = request.timesteps?.map(Math.trunc) ?? solverTimesteps(options, request.steps!, train - away)
         const shift = request.mu === undefined ? options.flow_shift : Math.exp(request.mu)
-        const { sigmas, timesteps } = levelsOf(visited, shift)
+        const { sigmas, timesteps } = levelsOf(visited, shift, request.steps ?? visited.length)
         return planOf({
           timesteps: timesteps.map(Math.trunc),
           sigmas: [...sigmas, options.final_sigmas_type === "zero" ? 0 : table[0]!].map(f),
           noise: timesteps.map(() => algorithm.startsWith("sde"))
         })
       },
+      unsolvable: (plan, begin) =>
+        algorithm === "sde-dpmsolver"
+          ? thirdOrderProblem(plan, begin, algorithm, (index) => orderAt(options, plan, { begin, index, history: {} }))
+          : undefined,
       step: (plan, state, { modelOutput, noise, sample }) => {
         const at = (k: number) => mark(plan.sigmas[state.index + k]!, flow)
         const mean = options.variance_type === null ? modelOutput : meanOf(modelOutput, sample)
@@ -148,9 +151,5 @@ export const fromConfig = define(
     }
   },
   exclusiveSigmas,
-  noisePrediction,
-  ({ algorithm_type, solver_order }) =>
-    algorithm_type === "sde-dpmsolver" && solver_order === 3
-      ? { option: "solver_order", message: "must be 1 or 2 with algorithm_type sde-dpmsolver" }
-      : undefined
+  noisePrediction
 )

@@ -8,7 +8,7 @@ import * as Schema from "effect/Schema"
 import { like } from "../internal/scheduler/arithmetic.ts"
 import { alphasCumprod, trainingSigmas } from "../internal/scheduler/betas.ts"
 import { algorithmOf, applyUpdate, orderAt, updateOf } from "../internal/scheduler/dpm.ts"
-import { exclusiveSigmas } from "../internal/scheduler/family.ts"
+import { exclusiveSigmas, thirdOrderProblem } from "../internal/scheduler/family.ts"
 import { clippedAway, mark } from "../internal/scheduler/lambda.ts"
 import { arange, linspace, roundHalfEven } from "../internal/scheduler/numeric.ts"
 import { logTable } from "../internal/scheduler/numpyLog.ts"
@@ -19,11 +19,11 @@ import {
   lambdaMin,
   oneOf,
   option,
-  orNull,
   positive,
   respacingOptions,
   spacingOptions,
-  thresholdOptions
+  thresholdOptions,
+  varianceType
 } from "../internal/scheduler/options.ts"
 import { meanOf, solverOutput } from "../internal/scheduler/output.ts"
 import { flowSigmas, interpolated, respaced, sigmaToTimestep } from "../internal/scheduler/sigmas.ts"
@@ -50,7 +50,7 @@ export const Options = Schema.Struct({
   lower_order_final: flag(true),
   euler_at_final: flag(false),
   lambda_min_clipped: lambdaMin,
-  variance_type: orNull(Schema.Literals(["learned", "learned_range"]))
+  variance_type: varianceType
 })
 
 type Spacing = Pick<(typeof Options)["Type"], "num_train_timesteps" | "steps_offset" | "timestep_spacing">
@@ -125,6 +125,10 @@ export const fromConfig = define(
           noise: timesteps.map(() => algorithm.startsWith("sde"))
         })
       },
+      unsolvable: (plan, begin) =>
+        algorithm.startsWith("sde")
+          ? thirdOrderProblem(plan, begin, algorithm, (index) => orderAt(orders, plan, { begin, index, history: {} }))
+          : undefined,
       step: (plan, state, { modelOutput, noise, sample }) => {
         const at = (k: number) => mark(plan.sigmas[state.index + k]!, flow)
         const mean = options.variance_type === null ? modelOutput : meanOf(modelOutput, sample)
@@ -143,9 +147,5 @@ export const fromConfig = define(
       }
     }
   },
-  exclusiveSigmas,
-  ({ algorithm_type, solver_order }) =>
-    algorithm_type === "sde-dpmsolver" && solver_order === 3
-      ? { option: "solver_order", message: "must be 1 or 2 with algorithm_type sde-dpmsolver" }
-      : undefined
+  exclusiveSigmas
 )

@@ -72,15 +72,15 @@ export const fromConfig = define(
     const logs = logTable(table)
     const train = options.num_train_timesteps
     return {
-      accepts: ["sNoise"],
+      accepts: ["sNoise", "numTrainTimesteps"],
       trainingTimesteps: train,
       lookup: "plan",
-      schedule: ({ sNoise = 1, steps = 1 }) => {
+      schedule: ({ numTrainTimesteps = train, sNoise = 1, steps = 1 }) => {
         const visited =
           options.timestep_spacing === "linspace"
-            ? linspace(0, train - 1, steps).toReversed()
-            : wholeTimesteps(options, steps)
-        const levels = sigmaSchedule(options, table, logs, visited)
+            ? linspace(0, numTrainTimesteps - 1, steps).toReversed()
+            : wholeTimesteps({ ...options, num_train_timesteps: numTrainTimesteps }, steps)
+        const levels = sigmaSchedule(options, table, logs, visited, undefined, steps)
         const times = levels.sigmas.map((sigma) => -Math.log(sigma))
         const timesteps = doubled(levels.timesteps)
         for (let i = 0; i + 1 < times.length; i++) {

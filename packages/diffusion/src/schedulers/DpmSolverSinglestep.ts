@@ -8,7 +8,7 @@ import * as Schema from "effect/Schema"
 import { like } from "../internal/scheduler/arithmetic.ts"
 import { alphasCumprod, trainingSigmas } from "../internal/scheduler/betas.ts"
 import { algorithmOf } from "../internal/scheduler/dpm.ts"
-import { exclusiveSigmas, noisePrediction } from "../internal/scheduler/family.ts"
+import { exclusiveSigmas, noisePrediction, shiftProblem } from "../internal/scheduler/family.ts"
 import { clippedAway, mark } from "../internal/scheduler/lambda.ts"
 import { linspace, roundHalfEven } from "../internal/scheduler/numeric.ts"
 import { logTable } from "../internal/scheduler/numpyLog.ts"
@@ -21,13 +21,13 @@ import {
   lambdaMin,
   oneOf,
   option,
-  orNull,
   respacingOptions,
-  thresholdOptions
+  thresholdOptions,
+  varianceType
 } from "../internal/scheduler/options.ts"
 import { meanOf, solverOutput } from "../internal/scheduler/output.ts"
 import { onlyOne } from "../internal/scheduler/request.ts"
-import { flowSigmas, interpolated, respaced, sigmaToTimestep } from "../internal/scheduler/sigmas.ts"
+import { flowSigmas, interpolated, isRespaced, respaced, sigmaToTimestep } from "../internal/scheduler/sigmas.ts"
 import { applySinglestep, ordersOf } from "../internal/scheduler/singlestep.ts"
 import { define, indexOf, planOf } from "../internal/scheduler/solver.ts"
 
@@ -55,7 +55,7 @@ export const Options = Schema.Struct({
   lower_order_final: flag(false),
   final_sigmas_type: finalSigma,
   lambda_min_clipped: lambdaMin,
-  variance_type: orNull(Schema.Literals(["learned", "learned_range"]))
+  variance_type: varianceType
 })
 
 /**
@@ -97,11 +97,13 @@ export const fromConfig = define(
     return {
       accepts: ["timesteps", "mu"],
       trainingTimesteps: train,
+      ownSchedule: "monotone",
       lookup: "planOrLast",
       schedule: (request) => {
-        if (request.mu !== undefined && !options.use_dynamic_shifting) return "mu goes with use_dynamic_shifting"
-        const problem = onlyOne(request)
+        const problem = shiftProblem(options, request.mu) ?? onlyOne(request)
         if (problem !== undefined) return problem
+        if (request.timesteps !== undefined && isRespaced(options))
+          return "timesteps do not go with respaced noise levels"
         const n = request.steps ?? request.timesteps!.length
         const last = train - 1 - clippedAway(alphas, Number(options.lambda_min_clipped))
         const even = () =>
@@ -110,7 +112,7 @@ export const fromConfig = define(
             .toReversed()
             .slice(0, -1)
         const shift = request.mu === undefined ? options.flow_shift : Math.exp(request.mu)
-        const { sigmas, timesteps } = levelsOf(request.timesteps ?? even(), shift, n)
+        const { sigmas, timesteps } = levelsOf(request.timesteps?.map(Math.trunc) ?? even(), shift, n)
         const lowers = options.lower_order_final || n % most !== 0 || final === "zero"
         return planOf({
           timesteps: timesteps.map(Math.trunc),
@@ -141,5 +143,10 @@ export const fromConfig = define(
     }
   },
   exclusiveSigmas,
-  noisePrediction
+  noisePrediction,
+  // diffusers fails in the first step
+  ({ algorithm_type, thresholding }) =>
+    thresholding && algorithm_type === "dpmsolver"
+      ? { option: "thresholding", message: "bounds clean samples: it does not go with algorithm_type dpmsolver" }
+      : undefined
 )

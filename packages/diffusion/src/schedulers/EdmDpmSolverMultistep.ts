@@ -19,7 +19,7 @@ import type { Mark } from "../internal/scheduler/lambda.ts"
 import { linspace32 } from "../internal/scheduler/numeric.ts"
 import { flag, oneOf, option, thresholdOptions } from "../internal/scheduler/options.ts"
 import { clipped } from "../internal/scheduler/prediction.ts"
-import { define, indexOf, planOf } from "../internal/scheduler/solver.ts"
+import { anySteps, define, indexOf, planOf } from "../internal/scheduler/solver.ts"
 
 const f = Math.fround
 
@@ -60,32 +60,41 @@ const karras32 = (least: number, most: number, rho: number, n: number): Readonly
  * assert.strictEqual(Result.getOrThrow(edm.setTimesteps({ steps: 4 })).timesteps.length, 4)
  * ```
  */
-export const fromConfig = define(className, Options, (options) => {
-  const algorithm = algorithmOf(options.algorithm_type)
-  const { rho, sigma_max: most, sigma_min: least } = options
-  return {
-    accepts: [],
-    trainingTimesteps: options.num_train_timesteps,
-    lookup: "plan",
-    schedule: ({ steps = 1 }) => {
-      const levels =
-        options.sigma_schedule === "karras" ? karras32(least, most, rho, steps) : exponentialLevels(options, steps)
-      return planOf({
-        timesteps: levels.map(timestepOfSigma),
-        sigmas: [...levels, options.final_sigmas_type === "zero" ? 0 : f(least)],
-        initNoiseSigma: initialDeviation(options),
-        noise: levels.map(() => algorithm === "sde-dpmsolver++")
-      })
-    },
-    scaleModelInput: (plan, { index }, sample) => scaleInput(options, plan.sigmas[index]!, sample),
-    step: (plan, state, { modelOutput, noise, sample }) => {
-      const at = (k: number) => markOf(plan.sigmas[state.index + k]!)
-      const clean = clipped(options, cleanOf(options, plan.sigmas[state.index]!, sample, modelOutput), modelOutput)
-      const outputs = [...(state.history["outputs"] ?? []), clean].slice(-options.solver_order)
-      const update = updateOf(algorithm, options.solver_type === "heun", orderAt(options, plan, state), at)
-      const next = applyUpdate(update, sample, outputs, noise)
-      return { sample: like(sample, next), predOriginalSample: clean, history: { outputs } }
-    },
-    noiseWeights: (plan, level) => [1, plan.sigmas[indexOf(plan, level)]!]
-  }
-})
+export const fromConfig = define(
+  className,
+  Options,
+  (options) => {
+    const algorithm = algorithmOf(options.algorithm_type)
+    const { rho, sigma_max: most, sigma_min: least } = options
+    return {
+      accepts: [],
+      trainingTimesteps: options.num_train_timesteps,
+      maxSteps: anySteps,
+      lookup: "plan",
+      schedule: ({ steps = 1 }) => {
+        const levels =
+          options.sigma_schedule === "karras" ? karras32(least, most, rho, steps) : exponentialLevels(options, steps)
+        return planOf({
+          timesteps: levels.map(timestepOfSigma),
+          sigmas: [...levels, options.final_sigmas_type === "zero" ? 0 : f(least)],
+          initNoiseSigma: initialDeviation(options),
+          noise: levels.map(() => algorithm === "sde-dpmsolver++")
+        })
+      },
+      scaleModelInput: (plan, { index }, sample) => scaleInput(options, plan.sigmas[index]!, sample),
+      step: (plan, state, { modelOutput, noise, sample }) => {
+        const at = (k: number) => markOf(plan.sigmas[state.index + k]!)
+        const clean = clipped(options, cleanOf(options, plan.sigmas[state.index]!, sample, modelOutput), modelOutput)
+        const outputs = [...(state.history["outputs"] ?? []), clean].slice(-options.solver_order)
+        const update = updateOf(algorithm, options.solver_type === "heun", orderAt(options, plan, state), at)
+        const next = applyUpdate(update, sample, outputs, noise)
+        return { sample: like(sample, next), predOriginalSample: clean, history: { outputs } }
+      },
+      noiseWeights: (plan, level) => [1, plan.sigmas[indexOf(plan, level)]!]
+    }
+  },
+  ({ algorithm_type, final_sigmas_type }) =>
+    algorithm_type === "deis" && final_sigmas_type === "zero"
+      ? { option: "final_sigmas_type", message: "must be sigma_min with algorithm_type deis" }
+      : undefined
+)

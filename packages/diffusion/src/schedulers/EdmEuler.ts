@@ -15,9 +15,11 @@ import {
   timestepOfSigma
 } from "../internal/scheduler/edm.ts"
 import { churnSettings, takesChurn } from "../internal/scheduler/family.ts"
+import { linspace } from "../internal/scheduler/numeric.ts"
 import { churned, churnedSigma } from "../internal/scheduler/prediction.ts"
-import { karras } from "../internal/scheduler/sigmas.ts"
-import { define, indexOf, planOf } from "../internal/scheduler/solver.ts"
+import { onlyOne } from "../internal/scheduler/request.ts"
+import { karrasAt } from "../internal/scheduler/sigmas.ts"
+import { anySteps, define, indexOf, planOf } from "../internal/scheduler/solver.ts"
 
 const f = Math.fround
 
@@ -33,7 +35,8 @@ export const className = "EDMEulerScheduler"
 export const Options = Schema.Struct(edmOptions)
 
 /**
- * An EDM Euler scheduler. `setTimesteps` takes `steps` and the churn: `sChurn` (default 0, no noise), `sTmin`, `sTmax`,
+ * An EDM Euler scheduler. `setTimesteps` takes `steps` or `sigmas` (where on the way from `sigma_max` to `sigma_min` the
+ * levels lie, rising from 0 to 1; with the `exponential` schedule only their number counts), and the churn: `sChurn` (default 0, no noise), `sTmin`, `sTmax`,
  * `sNoise` (default 1). The model is told 0.25 log sigma.
  *
  * @example
@@ -47,14 +50,20 @@ export const Options = Schema.Struct(edmOptions)
  * ```
  */
 export const fromConfig = define(className, Options, (options) => ({
-  accepts: ["sChurn", "sTmin", "sTmax", "sNoise"],
+  accepts: ["sigmas", "sChurn", "sTmin", "sTmax", "sNoise"],
   trainingTimesteps: options.num_train_timesteps,
+  maxSteps: anySteps,
+  ownSchedule: "rising",
   lookup: "plan",
   schedule: (request) => {
-    const n = request.steps!
+    const problem = onlyOne(request)
+    if (problem !== undefined) return problem
+    const ramp = request.sigmas ?? linspace(0, 1, request.steps!)
+    const n = ramp.length
+    if (ramp[n - 1]! > 1) return "sigmas are positions from 0 (sigma_max) to 1 (sigma_min)"
     const levels =
       options.sigma_schedule === "karras"
-        ? karras(options.sigma_min, options.sigma_max, n, options.rho).map(f)
+        ? karrasAt(ramp, options.sigma_min, options.sigma_max, options.rho).map(f)
         : exponentialLevels(options, n)
     const settings = churnSettings(request)
     return planOf({

@@ -92,14 +92,15 @@ export const fromConfig = define(
     const continuous = options.timestep_type === "continuous" && options.prediction_type === "v_prediction"
     const type = options.prediction_type === "original_sample" ? "sample" : options.prediction_type
 
-    const levelsOf = (timesteps: ReadonlyArray<number>): ReadonlyArray<number> =>
+    const levelsOf = (timesteps: ReadonlyArray<number>, steps: number): ReadonlyArray<number> =>
       options.interpolation_type === "linear"
         ? interpolated(timesteps, table)
-        : Array.from(linspace32(logs[logs.length - 1]!, logs[0]!, timesteps.length + 1), exp)
+        : Array.from(linspace32(logs[logs.length - 1]!, logs[0]!, steps + 1), exp)
 
     return {
       accepts: ["timesteps", "sigmas", "sChurn", "sTmin", "sTmax", "sNoise"],
       trainingTimesteps: options.num_train_timesteps,
+      ownSchedule: "monotone",
       lookup: "plan",
       schedule: (request) => {
         const problem = onlyOne(request)
@@ -110,8 +111,9 @@ export const fromConfig = define(
         let sigmas: ReadonlyArray<number>
         if (request.sigmas === undefined) {
           timesteps = request.timesteps?.map(f) ?? realTimesteps(options, request.steps!)
-          const levels = levelsOf(timesteps)
-          const other = respaced(options, levels[0]!, levels[levels.length - 1]!, timesteps.length)
+          const steps = request.steps ?? timesteps.length
+          const levels = levelsOf(timesteps, steps)
+          const other = respaced(options, levels[0]!, levels[levels.length - 1]!, steps)
           if (other !== undefined) timesteps = other.map((sigma) => sigmaToTimestep(sigma, logs))
           sigmas = [...(other ?? levels), options.final_sigmas_type === "zero" ? 0 : table[0]!].map(f)
         } else {
@@ -120,8 +122,9 @@ export const fromConfig = define(
           timesteps = sigmas.slice(0, -1).map((sigma) => sigmaToTimestep32(sigma, logs))
         }
         const settings = churnSettings(request)
+        timesteps = continuous ? sigmas.slice(0, -1).map((sigma) => f(0.25 * log(sigma))) : timesteps.map(f)
         return planOf({
-          timesteps: continuous ? sigmas.slice(0, -1).map((sigma) => f(0.25 * log(sigma))) : timesteps.map(f),
+          timesteps,
           sigmas,
           initNoiseSigma: initialSigma(options.timestep_spacing, sigmas),
           settings,

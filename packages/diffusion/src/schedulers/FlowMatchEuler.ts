@@ -8,7 +8,7 @@ import { like, mixed } from "../internal/scheduler/arithmetic.ts"
 import { exclusiveSigmas } from "../internal/scheduler/family.ts"
 import { flowMatchOptions, flowSchedule } from "../internal/scheduler/flow.ts"
 import { flag } from "../internal/scheduler/options.ts"
-import { define, indexOf, planOf } from "../internal/scheduler/solver.ts"
+import { anySteps, define, indexOf, planOf } from "../internal/scheduler/solver.ts"
 
 const f = Math.fround
 
@@ -48,6 +48,8 @@ export const fromConfig = define(
   (options) => ({
     accepts: ["timesteps", "sigmas", "mu"],
     trainingTimesteps: options.num_train_timesteps,
+    maxSteps: anySteps,
+    ownSchedule: "monotone",
     lookup: "plan",
     schedule: (request) => {
       const levels = flowSchedule(options, request)

@@ -12,7 +12,7 @@ import { linspace } from "../internal/scheduler/numeric.ts"
 import { positive, trainingTimesteps } from "../internal/scheduler/options.ts"
 import { churned, churnedSigma } from "../internal/scheduler/prediction.ts"
 import { doubled } from "../internal/scheduler/sigmas.ts"
-import { define, indexOf, planOf } from "../internal/scheduler/solver.ts"
+import { anySteps, define, indexOf, planOf } from "../internal/scheduler/solver.ts"
 
 const f = Math.fround
 
@@ -42,6 +42,7 @@ export const fromConfig = define(className, Options, (options) => {
   return {
     accepts: ["sChurn", "sTmin", "sTmax", "sNoise"],
     trainingTimesteps: train,
+    maxSteps: anySteps,
     lookup: "plan",
     schedule: (request) => {
       const steps = request.steps!

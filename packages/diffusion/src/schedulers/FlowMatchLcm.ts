@@ -13,7 +13,7 @@ import type { Latents, SchedulerState } from "../internal/scheduler/model.ts"
 import { roundHalfEven } from "../internal/scheduler/numeric.ts"
 import { oneOf, orNull } from "../internal/scheduler/options.ts"
 import { interpolateTo } from "../internal/scheduler/resize.ts"
-import { define, indexOf, planOf } from "../internal/scheduler/solver.ts"
+import { anySteps, define, indexOf, planOf } from "../internal/scheduler/solver.ts"
 
 const f = Math.fround
 
@@ -71,6 +71,8 @@ export const fromConfig = define(
     return {
       accepts: ["timesteps", "sigmas", "mu"],
       trainingTimesteps: options.num_train_timesteps,
+      maxSteps: anySteps,
+      ownSchedule: "monotone",
       lookup: "plan",
       schedule: (request) => {
         const levels = flowSchedule(options, request, true)

@@ -9,7 +9,7 @@ import { adams } from "../internal/scheduler/adams.ts"
 import { like, mixed, sqrt, square } from "../internal/scheduler/arithmetic.ts"
 import { linspace32 } from "../internal/scheduler/numeric.ts"
 import { trained_betas, trainingTimesteps } from "../internal/scheduler/options.ts"
-import { define, indexOf, planOf } from "../internal/scheduler/solver.ts"
+import { anySteps, define, indexOf, planOf } from "../internal/scheduler/solver.ts"
 
 const f = Math.fround
 
@@ -47,6 +47,7 @@ const sines = (n: number): ReadonlyArray<number> =>
 export const fromConfig = define(className, Options, (options) => ({
   accepts: [],
   trainingTimesteps: options.num_train_timesteps,
+  maxSteps: anySteps,
   lookup: "plan",
   schedule: ({ steps = 1 }) => {
     const betas = options.trained_betas?.map(f) ?? sines(steps)

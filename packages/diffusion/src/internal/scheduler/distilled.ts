@@ -41,7 +41,10 @@ export const distilledTimesteps = (
   const original = originalInferenceSteps ?? options.original_inference_steps
   const problem = onlyOne(request)
   if (problem !== undefined) return problem
-  if (original > train) return `originalInferenceSteps (${original}) must not exceed num_train_timesteps (${train})`
+  // all training timesteps are chosen from where TCD is given a number, whatever it is
+  const everyTimestep = everyStep && originalInferenceSteps !== undefined
+  if (original > train && !everyTimestep)
+    return `originalInferenceSteps (${original}) must not exceed num_train_timesteps (${train})`
   if (request.timesteps !== undefined) {
     const own = request.timesteps
     if (own[0]! >= train) return `timesteps must be below num_train_timesteps (${train})`
@@ -50,10 +53,9 @@ export const distilledTimesteps = (
   }
   const steps = request.steps!
   const ratio = Math.floor(train / original)
-  const trained =
-    everyStep && originalInferenceSteps !== undefined
-      ? Array.from({ length: Math.trunc(train * strength) }, (_, i) => i)
-      : Array.from({ length: Math.trunc(original * strength) }, (_, i) => (i + 1) * ratio - 1)
+  const trained = everyTimestep
+    ? Array.from({ length: Math.trunc(train * strength) }, (_, i) => i)
+    : Array.from({ length: Math.trunc(original * strength) }, (_, i) => (i + 1) * ratio - 1)
   if (steps > original || steps > trained.length)
     return `steps (${steps}) must not exceed originalInferenceSteps times strength (${original} x ${strength})`
   const falling = trained.toReversed()

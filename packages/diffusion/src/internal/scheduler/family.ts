@@ -26,16 +26,43 @@ export const exclusiveSigmas = (options: {
     : { option: chosen[1]!, message: `cannot go with ${chosen[0]}: choose one spacing of the noise levels` }
 }
 
+/** Why there is no dynamic shift by this `mu`, where DPM-Solver and DEIS have none. */
+export const shiftProblem = (
+  options: { readonly use_dynamic_shifting: boolean; readonly time_shift_type: string },
+  mu: number | undefined
+): string | undefined => {
+  if (mu === undefined) return undefined
+  if (!options.use_dynamic_shifting) return "mu goes with use_dynamic_shifting"
+  return options.time_shift_type === "exponential" ? undefined : "mu goes with time_shift_type exponential"
+}
+
+/**
+ * Why a run cannot be done: a step of order 3 that the algorithm does not have. Short runs of `solver_order` 3 have none.
+ * `orderAt`: the order of the model call at an index.
+ */
+export const thirdOrderProblem = (
+  plan: Plan,
+  begin: number,
+  algorithm: string,
+  orderAt: (index: number) => number
+): string | undefined => {
+  for (let index = begin; index < plan.timesteps.length; index++)
+    if (orderAt(index) === 3)
+      return `model call ${index} is of order 3, which algorithm_type ${algorithm} has not: set solver_order to 1 or 2`
+  return undefined
+}
+
 /** What DPM-Solver's predictions of noise (rather than of the clean sample) rule out. */
 export const noisePrediction = (options: {
   readonly algorithm_type: string
   readonly final_sigmas_type: string
   readonly prediction_type: string
 }): Contradiction | undefined => {
-  if (options.algorithm_type.endsWith("++") || options.algorithm_type === "deis") return undefined
+  if (options.algorithm_type.endsWith("++")) return undefined
+  // `deis` counts as `dpmsolver++` in all but this
   if (options.final_sigmas_type === "zero")
     return { option: "final_sigmas_type", message: `must be sigma_min with algorithm_type ${options.algorithm_type}` }
-  if (options.prediction_type === "flow_prediction")
+  if (options.prediction_type === "flow_prediction" && options.algorithm_type !== "deis")
     return {
       option: "prediction_type",
       message: `must not be flow_prediction with algorithm_type ${options.algorithm_type}`

@@ -65,8 +65,10 @@ export const flowSchedule = (
   let sigmas: ReadonlyArray<number> = even.map((sigma) =>
     dynamic ? dynamicallyShifted(m, sigma, r) : shifted(options.shift, sigma, r)
   )
-  if (options.shift_terminal !== null && options.shift_terminal !== 0)
+  if (options.shift_terminal !== null && options.shift_terminal !== 0) {
+    if (sigmas[sigmas.length - 1] === 1) return "shift_terminal has no schedule to stretch where the only level is 1"
     sigmas = stretched(sigmas, options.shift_terminal, r)
+  }
   sigmas = (respaced(options, sigmas[0]!, sigmas[sigmas.length - 1]!, sigmas.length) ?? sigmas).map(f)
   if (options.invert_sigmas) sigmas = sigmas.map((sigma) => f(1 - sigma))
   const given = keepsTimesteps && !options.invert_sigmas ? ownTimesteps?.map(f) : undefined

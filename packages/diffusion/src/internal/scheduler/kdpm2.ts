@@ -40,11 +40,12 @@ export const solver = (options: typeof Options.Type, isAncestral: boolean): Solv
   const table = trainingSigmas(alphasCumprod(options))
   const logs = logTable(table)
   return {
-    accepts: [],
+    accepts: ["numTrainTimesteps"],
     trainingTimesteps: options.num_train_timesteps,
     lookup: "plan",
-    schedule: ({ steps = 1 }) => {
-      const levels = sigmaSchedule(options, table, logs, realTimesteps(options, steps), roundHalfEven)
+    schedule: ({ numTrainTimesteps: train = options.num_train_timesteps, steps = 1 }) => {
+      const visited = realTimesteps({ ...options, num_train_timesteps: train }, steps)
+      const levels = sigmaSchedule(options, table, logs, visited, roundHalfEven, steps)
       const n = levels.timesteps.length
       const sigmas = [...levels.sigmas, 0].map(f)
       const { down, up } = ancestral(sigmas)

@@ -53,6 +53,7 @@ export interface TimestepRequest {
   readonly timesteps?: ReadonlyArray<number> | undefined
   readonly sigmas?: ReadonlyArray<number> | undefined
   readonly mu?: number | undefined
+  readonly numTrainTimesteps?: number | undefined
   readonly strength?: number | undefined
   readonly originalInferenceSteps?: number | undefined
   readonly eta?: number | undefined

@@ -64,8 +64,13 @@ export const flowOptions = {
   use_flow_sigmas: flag(false),
   flow_shift: positive(1),
   use_dynamic_shifting: flag(false),
-  time_shift_type: oneOf(["exponential"], "exponential")
+  time_shift_type: oneOf(["exponential", "linear"], "exponential")
 }
+
+/** How the variance is chosen: to solvers that add none of their own, only the learned types mean something. */
+export const varianceType = orNull(
+  Schema.Literals(["fixed_small", "fixed_small_log", "fixed_large", "fixed_large_log", "learned", "learned_range"])
+)
 
 export const betaSchedule = (value: "linear" | "scaled_linear" = "linear") =>
   oneOf(["linear", "scaled_linear", "squaredcos_cap_v2"], value)

@@ -10,6 +10,7 @@ const ranges: {
   readonly [K in Setting]?: readonly [expected: string, fits: (value: number) => boolean]
 } = {
   mu: ["a finite number", Number.isFinite],
+  numTrainTimesteps: ["a whole number from 1 to 1000000", (value) => isCount(value) && value <= 1_000_000],
   strength: ["a number above 0, up to 1", (value) => value > 0 && value <= 1],
   originalInferenceSteps: ["a whole number from 1 up", isCount],
   eta: ["a number from 0 to 1", within(0, 1)],
@@ -20,15 +21,41 @@ const ranges: {
   order: ["a whole number from 1 up", isCount]
 }
 
-const isFalling = (values: ReadonlyArray<number>): boolean =>
-  values.every((value, i) => Number.isFinite(value) && value >= 0 && (i === 0 || value < values[i - 1]!))
+/** Which way the timesteps or noise levels of a caller go. */
+export type Direction = "falling" | "rising" | "monotone"
+
+const directed: {
+  readonly [D in Direction]: { readonly expected: string; readonly fits: (values: ReadonlyArray<number>) => boolean }
+} = {
+  falling: {
+    expected: "fall from first to last",
+    fits: (values) => values.every((x, i) => i === 0 || x < values[i - 1]!)
+  },
+  rising: {
+    expected: "rise from first to last",
+    fits: (values) => values.every((x, i) => i === 0 || x > values[i - 1]!)
+  },
+  monotone: {
+    expected: "fall or rise from first to last",
+    fits: (values) => directed.falling.fits(values) || directed.rising.fits(values)
+  }
+}
 
 /** Says what is wrong with a request, or nothing. A setting that the class does not know is an error, never ignored. */
 export const problemOf = (
   className: string,
   request: TimestepRequest,
-  accepts: ReadonlyArray<Setting>,
-  trainingTimesteps: number
+  {
+    accepts,
+    maxSteps,
+    ownSchedule = "falling",
+    trainingTimesteps
+  }: {
+    readonly accepts: ReadonlyArray<Setting>
+    readonly trainingTimesteps: number
+    readonly maxSteps?: number
+    readonly ownSchedule?: Direction
+  }
 ): string | undefined => {
   for (const [key, value] of Object.entries(request)) {
     if (key === "steps" || value === undefined) continue
@@ -41,18 +68,21 @@ export const problemOf = (
     if (range !== undefined && !(typeof value === "number" && range[1](value)))
       return `${key} must be ${range[0]}, not ${String(value)}`
   }
-  const { sigmas, steps, timesteps } = request
+  const { numTrainTimesteps = trainingTimesteps, sigmas, steps, timesteps } = request
+  const most = maxSteps ?? numTrainTimesteps
   if (steps === undefined && timesteps === undefined && sigmas === undefined)
     return `setTimesteps needs ${["steps", ...accepts.filter((name) => name === "timesteps" || name === "sigmas")].join(" or ")}`
-  if (steps !== undefined && !(isCount(steps) && steps <= trainingTimesteps))
-    return `steps must be a whole number from 1 to ${trainingTimesteps} (the training timesteps), not ${steps}`
+  if (steps !== undefined && !(isCount(steps) && steps <= most))
+    return `steps must be a whole number from 1 to ${most}${maxSteps === undefined ? " (the training timesteps)" : ""}, not ${steps}`
   for (const [name, values] of [
     ["timesteps", timesteps],
     ["sigmas", sigmas]
   ] as const) {
     if (values === undefined) continue
     if (values.length === 0) return `${name} is empty`
-    if (!isFalling(values)) return `${name} must be finite, not negative, and fall from first to last`
+    const { expected, fits } = directed[ownSchedule]
+    if (!values.every((value) => Number.isFinite(value) && value >= 0) || !fits(values))
+      return `${name} must be finite, not negative, and ${expected}`
   }
   return undefined
 }

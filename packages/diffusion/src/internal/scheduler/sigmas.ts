@@ -5,12 +5,16 @@ import { log32 } from "./numpyLog.ts"
 
 const same = (x: number): number => x
 
-/** Karras et al., arXiv 2206.00364, equation 5. */
-export const karras = (min: number, max: number, n: number, rho = 7): Array<number> => {
+/** Karras et al., arXiv 2206.00364, equation 5, at positions from 0 (most noise) to 1. */
+export const karrasAt = (ramp: ReadonlyArray<number>, min: number, max: number, rho: number): Array<number> => {
   const first = max ** (1 / rho)
   const last = min ** (1 / rho)
-  return linspace(0, 1, n).map((ramp) => (first + ramp * (last - first)) ** rho)
+  return ramp.map((at) => (first + at * (last - first)) ** rho)
 }
+
+/** The same at n even positions. */
+export const karras = (min: number, max: number, n: number, rho = 7): Array<number> =>
+  karrasAt(linspace(0, 1, n), min, max, rho)
 
 /** Even in log sigma. */
 export const exponential = (min: number, max: number, n: number): Array<number> =>
@@ -94,16 +98,20 @@ export const respaced = (
 export const isRespaced = (options: RespacingOptions): boolean =>
   options.use_karras_sigmas === true || options.use_exponential_sigmas === true || options.use_beta_sigmas === true
 
-/** The schedule of k-diffusion's family: levels at the timesteps, respaced where configured, which moves the timesteps. */
+/**
+ * The schedule of k-diffusion's family: levels at the timesteps, respaced where configured, which moves the timesteps.
+ * `steps` as asked for: rounding can make one timestep more (61 trailing ones), of which respacing knows nothing.
+ */
 export const sigmaSchedule = (
   options: RespacingOptions,
   table: Float32Array,
   logs: Float32Array,
   timesteps: ReadonlyArray<number>,
-  roundKarras: (t: number) => number = same
+  roundKarras: (t: number) => number = same,
+  steps: number = timesteps.length
 ): { readonly timesteps: ReadonlyArray<number>; readonly sigmas: ReadonlyArray<number> } => {
   const sigmas = interpolated(timesteps, table)
-  const other = respaced(options, sigmas[0]!, sigmas[sigmas.length - 1]!, timesteps.length)
+  const other = respaced(options, sigmas[0]!, sigmas[sigmas.length - 1]!, steps)
   if (other === undefined) return { timesteps, sigmas }
   const round = options.use_karras_sigmas === true ? roundKarras : same
   return { sigmas: other, timesteps: other.map((sigma) => round(sigmaToTimestep(sigma, logs))) }

@@ -15,12 +15,16 @@ import {
   type TimestepRequest
 } from "./model.ts"
 import { decode } from "./options.ts"
-import { problemOf, type Setting } from "./request.ts"
+import { type Direction, problemOf, type Setting } from "./request.ts"
 
 export interface Solver {
   /** The fields of a request that this class understands beside `steps`. */
   readonly accepts: ReadonlyArray<Setting>
   readonly trainingTimesteps: number
+  /** The most steps of a run: by default as many as there are training timesteps. */
+  readonly maxSteps?: number
+  /** Which way a schedule of the caller's own goes: down (the default), up, or one of them. */
+  readonly ownSchedule?: Direction
   /** The schedule; a string says why there is none. */
   readonly schedule: (request: TimestepRequest) => Plan | string
   /** Says why a run's coefficients cannot be computed, where they cannot. */
@@ -46,6 +50,9 @@ export interface Solver {
   /** velocity = signal * normals - noise * sample */
   readonly velocityWeights?: (plan: Plan, level: Level) => readonly [signal: number, noise: number]
 }
+
+/** The limit of steps where levels are not those of training timesteps, so that their number does not matter. */
+export const anySteps = 100_000
 
 /** A contradiction among options. */
 export interface Contradiction {
@@ -112,10 +119,12 @@ const build = (className: string, config: Config, solver: Solver): Shape => {
     className,
     config,
     setTimesteps: (request) => {
-      const problem = problemOf(className, request, solver.accepts, solver.trainingTimesteps)
+      const problem = problemOf(className, request, solver)
       if (problem !== undefined) return failed("InvalidRequest", problem)
       const plan = solver.schedule(request)
-      return typeof plan === "string" ? failed("InvalidRequest", plan) : Result.succeed(plan)
+      if (typeof plan === "string") return failed("InvalidRequest", plan)
+      const wrong = beyondTraining(solver, plan)
+      return wrong === undefined ? Result.succeed(plan) : failed("InvalidRequest", wrong)
     },
     init: (plan, begin = 0) => {
       const calls = plan.timesteps.length
@@ -142,6 +151,18 @@ const build = (className: string, config: Config, solver: Solver): Shape => {
       ? {}
       : { getVelocity: (plan, sample, noise, level) => velocity(plan, noise, sample, level) })
   }
+}
+
+/**
+ * Where the tables are looked up by timestep, a schedule must stay in them: an offset can push it out, and rounding makes one
+ * more than asked for of some numbers of trailing steps (61 of 1000).
+ */
+const beyondTraining = ({ lookup = "training", trainingTimesteps }: Solver, plan: Plan): string | undefined => {
+  if (lookup !== "training") return undefined
+  const beyond = plan.timesteps.find((timestep) => !(timestep >= 0 && timestep < trainingTimesteps))
+  return beyond === undefined
+    ? undefined
+    : `the schedule has timestep ${beyond}, which is no training timestep (0 to ${trainingTimesteps - 1}): choose another number of steps or steps_offset`
 }
 
 const isLevels = (level: Level | ReadonlyArray<Level>): level is ReadonlyArray<Level> => Array.isArray(level)
