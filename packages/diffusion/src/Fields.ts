@@ -65,13 +65,13 @@ export const seed = Field.default(
   Schema.Union([Rng.Seed, Schema.Array(Rng.Seed).check(Schema.isBetweenLength(1, maxBatch))]),
   0
 ).pipe(Field.describe("Where the random numbers start: one seed for all pictures, or a list with one for each"))
-/** pixels; the default is the model's own size, or the picture's */
+/** pixels; the default is the model's own size or, for image to image, the picture's */
 export const height = Schema.optionalKey(Schema.Int.check(between(8, 8192))).pipe(
-  Field.describe("Height in pixels; the model's own, or that of the given picture, if left out")
+  Field.describe("Height in pixels; if left out the model's own or, for image to image, that of the picture")
 )
-/** pixels; the default is the model's own size, or the picture's */
+/** pixels; the default is the model's own size or, for image to image, the picture's */
 export const width = Schema.optionalKey(Schema.Int.check(between(8, 8192))).pipe(
-  Field.describe("Width in pixels; the model's own, or that of the given picture, if left out")
+  Field.describe("Width in pixels; if left out the model's own or, for image to image, that of the picture")
 )
 /** how many denoising steps */
 export const numInferenceSteps = Field.default(Schema.Int.check(between(1, 1000)), 50).pipe(
@@ -89,9 +89,11 @@ export const guidanceRescale = Schema.optionalKey(Schema.Finite.check(between(0,
     "How far to pull a guided prediction back to the spread of the conditional one; the guider's own (0) if left out"
   )
 )
-/** eta of DDIM: 0 is deterministic */
+/** eta of DDIM and TCD: 0 is deterministic */
 export const eta = Field.default(Schema.Finite.check(between(0, 1)), 0).pipe(
-  Field.describe("Noise that DDIM adds in each step: 0 none, 1 as much as DDPM (for schedulers that have it)")
+  Field.describe(
+    "Noise that DDIM and TCD add in each step: 0 none, 1 as much as DDPM (other schedulers do not look at it)"
+  )
 )
 /** the steps of the schedule that a consistency model was distilled from */
 export const originalInferenceSteps = Schema.optionalKey(Schema.Int.check(between(1, 1000))).pipe(
@@ -102,17 +104,19 @@ export const strength = (value: number) =>
   Field.default(Schema.Finite.check(between(0, 1)), value).pipe(
     Field.describe("How far to go from the given picture: 0 keeps it, 1 forgets it")
   )
-/** a picture to start from: 8 bits, or numbers of 0..1 */
+/** a picture to start from: 8 bits, or numbers of 0..1; the image to image of Stable Diffusion and LCM takes latents too */
 export const image = Schema.Union([Image.Image, Pixels]).pipe(Field.describe("The picture to start from"))
-/** white where to draw, black what to keep; as large as the picture */
-export const maskImage = Image.Image.pipe(
-  Field.describe("Where to draw (white) and what to keep (black); as large as the picture")
-)
+/** white where to draw, black what to keep; brought to the size of the run like the picture */
+export const maskImage = Image.Image.pipe(Field.describe("Where to draw (white) and what to keep (black)"))
 /** inpainting: work on the surroundings of the mask alone, at full size, and put the result back into the picture */
 export const paddingMaskCrop = Schema.optionalKey(Schema.Int.check(between(0, 8192))).pipe(
   Field.describe(
     "Draw only the surroundings of the mask, with as many pixels around it, and put them back into the picture; the whole picture if left out"
   )
+)
+/** inpainting: the latents of the picture without what the mask covers, for a UNet of 9 channels, instead of encoding it */
+export const givenMaskedImageLatents = Schema.optionalKey(Latents).pipe(
+  Field.describe("Latents of the picture without what the mask covers, instead of encoding it")
 )
 /** noise to start from instead of drawn noise: `[batch, channels, height / scale, width / scale]`, standard normal */
 export const initialLatents = Schema.optionalKey(Latents).pipe(
@@ -149,10 +153,11 @@ export const cropsCoordsTopLeft = pair("Top and left of the place that the pictu
 export const targetSize = pair("Height and width that the picture is said to have")
 /** as `originalSize`, for the unconditional prediction */
 export const negativeOriginalSize = pair("The original size for the unconditional prediction")
-/** as `cropsCoordsTopLeft`, for the unconditional prediction */
-export const negativeCropsCoordsTopLeft = pair("The crop for the unconditional prediction")
+/** as `cropsCoordsTopLeft`, for the unconditional prediction; counts for text to image only, as in diffusers */
+export const negativeCropsCoordsTopLeft = pair("The crop for the unconditional prediction (text to image only)")
 /** as `targetSize`, for the unconditional prediction */
 export const negativeTargetSize = pair("The target size for the unconditional prediction")
+/** 0 and 1 are no share: nothing is cut off */
 const share = (description: string) =>
   Schema.optionalKey(Schema.Finite.check(between(0, 1))).pipe(Field.describe(description))
 /** where another model has stopped, as a share of the training steps */

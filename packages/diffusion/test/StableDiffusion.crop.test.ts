@@ -65,7 +65,7 @@ describe("paddingMaskCrop", () => {
           Result.getOrThrow(
             ImageProcessor.resize(Result.getOrThrow(Image.crop(picture, box)), { ...size, mode: "fill" })
           )
-        const part = yield* inpainting.run({ ...base, image: cut(image), maskImage: cut(maskImage) })
+        const part = yield* inpainting.run({ ...base, ...size, image: cut(image), maskImage: cut(maskImage) })
         assert.deepStrictEqual(part.images[0].shape, [8, 16, 3])
         const overlay = { mask: maskImage, original: image, image: part.images[0], box }
         assert.deepStrictEqual(images[0].data, Result.getOrThrow(ImageProcessor.applyOverlay(overlay)).data)

@@ -355,7 +355,7 @@ describe("bad input", () => {
         "latents of another shape",
         { latents: Tensor.zeros("float32", [1, 4, 4, 5]) },
         "latents",
-        /of shape \[1, 4, 4, 5\], expected \[1, 4, 4, 4\]/
+        /of shape \[1, 4, 4, 5\], expected \[1, 4, height, width\], with sides that are multiples of 2/
       ],
       [
         "latents that are not numbers",
@@ -396,8 +396,8 @@ describe("bad input", () => {
         /one picture, or a number of them that divides the 1 of this run/
       ],
       [
-        "a mask of another size",
-        { image, maskImage: fakes.mask(4) },
+        "a mask of another size, to cut a part out of both",
+        { image, maskImage: fakes.mask(4), paddingMaskCrop: 1 },
         "maskImage",
         /4x4 pixels, expected 8x8, the size of the picture/
       ],
@@ -513,7 +513,7 @@ describe("the pipeline", () => {
     }
     // nothing that blocks only tell each other
     const given =
-      "prompt promptEmbeds negativePrompt negativePromptEmbeds numImagesPerPrompt seed clipSkip height width latents image maskImage strength " +
+      "prompt promptEmbeds negativePrompt negativePromptEmbeds numImagesPerPrompt seed clipSkip height width latents image maskImage maskedImageLatents strength " +
       "paddingMaskCrop numInferenceSteps timesteps sigmas eta guidanceScale guidanceRescale"
     assert.sameMembers(Object.keys(properties), given.split(" "))
     assert.include(Block.describe(text2image), "How strongly the prompt counts")

@@ -23,7 +23,7 @@ export const fill = (tensor: Float, batch: number): Float => {
       )
 }
 
-/** along the channel axis of `[batch, channels, height, width]`; a batch of 1 serves every item */
+/** along the channel axis of `[batch, channels, height, width]`; smaller batches serve the items in turn */
 export const concatChannels = (tensors: ReadonlyArray<Float>): Float => {
   const batch = Math.max(...tensors.map((tensor) => tensor.shape[0]!))
   const channels = tensors.reduce((total, tensor) => total + tensor.shape[1]!, 0)
@@ -33,7 +33,7 @@ export const concatChannels = (tensors: ReadonlyArray<Float>): Float => {
   for (let item = 0; item < batch; item++) {
     for (const tensor of tensors) {
       const per = tensor.data.length / tensor.shape[0]!
-      const from = tensor.shape[0] === 1 ? 0 : item * per
+      const from = (item % tensor.shape[0]!) * per
       data.set(tensor.data.subarray(from, from + per), at)
       at += per
     }

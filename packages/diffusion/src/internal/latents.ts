@@ -7,6 +7,10 @@ import { fill, normals, normalsPerPicture, scale } from "./batch.ts"
 type Float = Tensor.Tensor<"float32">
 const f = Math.fround
 
+/** whether a picture is given as latents: as numbers, and not of the channels of pixels (diffusers looks at that too) */
+export const isLatents = (image: Tensor.Tensor<"uint8"> | Float): image is Float =>
+  image.dtype === "float32" && image.shape[1]! > 3
+
 /**
  * A sample of what the encoder knows, scaled. `perItem`: where each item has its generator, a sample for each of them
  * (Stable Diffusion's image to image); else one for each picture. An encoder that samples by itself draws nothing here.

@@ -24,11 +24,28 @@ export interface Encoded extends TextEncoding {
 /** of no texts, for which no model is run */
 const nothing: TextEncoding = { lastHiddenState: Tensor.zeros("float32", [0, 0, 0]), hiddenStates: [] }
 
-/** Every different text once, all of them in one call of the model; what is cut is logged, as diffusers does. */
+/** Each row with its end (and its end token) at `length`: what a tokenizer with a window of that length would give. */
+const cutTo = (tokenizer: Tokenizer.Shape, ids: Tensor.Tensor<"int32">, length: number): Tensor.Tensor<"int32"> => {
+  const [texts, window] = ids.shape as [number, number]
+  const end = tokenizer.encode([""]).inputIds.data[1]!
+  const data = new Int32Array(texts * length)
+  for (let text = 0; text < texts; text++) {
+    const row = ids.data.subarray(text * window, text * window + window)
+    data.set(row.subarray(0, length), text * length)
+    if (row.indexOf(end, 1) >= length) data[(text + 1) * length - 1] = end
+  }
+  return Tensor.make("int32", [texts, length], data)
+}
+
+/**
+ * Every different text once, all of them in one call of the model; what is cut is logged, as diffusers does. `tokens`: for
+ * a window that is shorter than the tokenizer's.
+ */
 export const encode = Effect.fnUntraced(function* (
   tokenizer: Tokenizer.Shape,
   textEncoder: TextEncoderShape,
-  all: ReadonlyArray<string>
+  all: ReadonlyArray<string>,
+  tokens = tokenizer.maxLength
 ): Effect.fn.Return<Encoded, ComponentError> {
   if (all.length === 0) return { ...nothing, rowOf: () => 0, removed: [] }
   const texts = [...new Set(all)]
@@ -38,7 +55,9 @@ export const encode = Effect.fnUntraced(function* (
       `the text encoder takes ${tokenizer.maxLength} tokens: of prompt '${ellipsis(texts[index]!)}' it does not see '${ellipsis(removed)}'`
     )
   }
-  const encoding = yield* textEncoder.encode(inputIds)
+  const encoding = yield* textEncoder.encode(
+    tokens < tokenizer.maxLength ? cutTo(tokenizer, inputIds, tokens) : inputIds
+  )
   return { ...encoding, rowOf: (text) => texts.indexOf(text), removed: truncated.map(({ removed }) => removed) }
 })
 
@@ -156,17 +175,62 @@ export const pairProblems = (given: PromptsXL): ReadonlyArray<Problem | false> =
         actual: pooled === undefined ? "missing" : String(pooled),
         expected: `the ${embeds.shape[0]} pooled states that belong to ${field}`
       },
-      given[text] !== undefined && { field, actual: `given beside ${text}`, expected: "one of them" }
+      given[text] !== undefined && { field, actual: `given beside ${text}`, expected: "one of them" },
+      finiteProblem(pooledField, pooled)
     ]
   })
 
-/** conditional and unconditional states go to the UNet in one batch */
-export const tokensProblem = (embeds: Float, negative: Float): Problem | false =>
-  embeds.shape[1] !== negative.shape[1] && {
-    field: "negativePromptEmbeds",
-    actual: `of ${negative.shape[1]} tokens`,
-    expected: `${embeds.shape[1]}, as many as the states of the prompts have`
-  }
+/** lists for the second text encoder that are not one text for each prompt */
+export const secondProblems = (given: PromptsXL): ReadonlyArray<Problem | false> => {
+  const count = countOf(given)
+  return (["prompt2", "negativePrompt2"] as const).map((field) => {
+    const texts = given[field]
+    return (
+      count > 0 &&
+      typeof texts === "object" &&
+      texts.length !== count && {
+        field,
+        actual: `a list of ${texts.length}`,
+        expected: `one text, or one for each of ${count} prompts`
+      }
+    )
+  })
+}
+
+/** what the second text encoder is given: an empty text counts as none, as in diffusers */
+export const second = (
+  own: string | ReadonlyArray<string> | undefined,
+  first: string | ReadonlyArray<string>
+): ReadonlyArray<string> => list(own === undefined || own === "" ? first : own)
+
+/** Negative texts are encoded as long as given states of prompts are, where the tokenizer's window is not shorter. */
+export const negativeLength = ({ promptEmbeds }: Prompts, { maxLength }: Pick<Tokenizer.Shape, "maxLength">): number =>
+  promptEmbeds === undefined || promptEmbeds.shape[1]! < 2 ? maxLength : Math.min(promptEmbeds.shape[1]!, maxLength)
+
+/**
+ * Conditional and unconditional states go to the UNet in one batch: given ones must be as long as the others. `encodes`:
+ * whether negative texts are encoded.
+ */
+export const givenTokens = (
+  given: Prompts,
+  encodes: boolean,
+  { maxLength }: Pick<Tokenizer.Shape, "maxLength">
+): ReadonlyArray<Problem | false> => {
+  const { negativePromptEmbeds, promptEmbeds } = given
+  const tokens = promptEmbeds?.shape[1] ?? maxLength
+  const negative = negativePromptEmbeds?.shape[1] ?? negativeLength(given, { maxLength })
+  return [
+    (encodes || negativePromptEmbeds !== undefined) &&
+      tokens !== negative && {
+        field: negativePromptEmbeds === undefined ? "promptEmbeds" : "negativePromptEmbeds",
+        actual: `of ${negativePromptEmbeds === undefined ? tokens : negative} tokens`,
+        expected:
+          negativePromptEmbeds === undefined
+            ? `2 to ${negative}, for negative prompts of as many`
+            : `${tokens}, as many as the states of the prompts have`
+      }
+  ]
+}
 
 /** given states, as often as there are pictures of each; one item serves all prompts */
 export const repeat = (embeds: Float, prompts: number, count: number): Float =>

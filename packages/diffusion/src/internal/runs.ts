@@ -1,8 +1,12 @@
 /** What the families share in planning a run: requests to schedulers, fields, shapes. */
+import type { InputError } from "@effect-blocks/core/Errors"
+import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import type { VaeGeometry } from "../Components.ts"
 import * as Fields from "../Fields.ts"
 import type * as Scheduler from "../Scheduler.ts"
+import { refuse } from "./refuse.ts"
 
 /** as diffusers gives it to `set_timesteps`: a schedule of one's own before a number of steps */
 export const chosenSteps = (inputs: {
@@ -11,15 +15,32 @@ export const chosenSteps = (inputs: {
 }): Scheduler.TimestepRequest =>
   inputs.timesteps === undefined ? { steps: inputs.numInferenceSteps } : { timesteps: inputs.timesteps }
 
-/** only what was asked for: schedulers refuse options that they do not have */
-export const request = (inputs: {
+interface StepInputs {
   readonly numInferenceSteps: number
   readonly eta: number
   readonly timesteps?: ReadonlyArray<number>
   readonly sigmas?: ReadonlyArray<number>
-}): Scheduler.TimestepRequest => ({
-  ...(inputs.timesteps === undefined && inputs.sigmas !== undefined ? { sigmas: inputs.sigmas } : chosenSteps(inputs)),
-  ...(inputs.eta === 0 ? {} : { eta: inputs.eta })
+}
+
+/**
+ * The plan that was asked for. As diffusers' pipelines do it, `eta` goes to every scheduler that has it, 0 included: TCD's
+ * own is 0.3. Others do without, and where it was asked for the log says so.
+ */
+export const planOf = Effect.fnUntraced(function* (
+  block: string,
+  scheduler: Scheduler.Shape,
+  { eta, ...inputs }: StepInputs
+): Effect.fn.Return<Scheduler.Plan, Scheduler.SchedulerError | InputError> {
+  const { sigmas, timesteps } = inputs
+  if (timesteps !== undefined && sigmas !== undefined) {
+    return yield* refuse(block, [{ field: "sigmas", actual: "given beside timesteps", expected: "one of them" }])
+  }
+  const request = sigmas === undefined ? chosenSteps(inputs) : { sigmas }
+  const withEta = scheduler.setTimesteps({ ...request, eta })
+  if (Result.isSuccess(withEta)) return withEta.success
+  const plan = yield* Effect.fromResult(scheduler.setTimesteps(request))
+  if (eta !== 0) yield* Effect.logWarning(`eta ${eta} counts for nothing: ${withEta.failure.message}`)
+  return plan
 })
 
 export const stepFields = {

@@ -5,12 +5,12 @@
  * @module
  */
 import * as Block from "@effect-blocks/core/Block"
-import { prepareLatents, prepareMaskLatents } from "../blocks/stableDiffusion/beforeDenoise.ts"
+import { prepareLatents, prepareMaskLatentsXL } from "../blocks/stableDiffusion/beforeDenoise.ts"
 import {
   checkComponentsXL,
   checkInputs,
-  imageSize,
-  inpaintSize,
+  imageSizeXL,
+  inpaintSizeXL,
   setGuidance,
   textSize
 } from "../blocks/stableDiffusion/checks.ts"
@@ -71,7 +71,7 @@ export const image2image = Block.sequential(
   [
     checkInputs,
     checkComponentsXL,
-    imageSize,
+    imageSizeXL,
     setImageTimestepsXL,
     setGuidance,
     preprocessImage,
@@ -129,14 +129,14 @@ export const inpainting = Block.sequential(
   [
     checkInputs,
     checkComponentsXL,
-    inpaintSize,
+    inpaintSizeXL,
     setImageTimestepsXL,
     setGuidance,
     cropToMask,
     preprocessImage,
     preprocessMask,
     encodeImageXL,
-    prepareMaskLatents,
+    prepareMaskLatentsXL,
     encodePromptXL,
     prepareInpaintLatentsXL,
     conditionImageSize,

@@ -49,11 +49,12 @@ interface StepInputs {
 }
 
 const planned = Effect.fnUntraced(function* (scheduler: Scheduler.Shape, inputs: StepInputs, strength?: number) {
-  const { originalInferenceSteps } = inputs
+  const own = scheduler.config["original_inference_steps"]
   const whole = yield* Effect.fromResult(
     scheduler.setTimesteps({
       ...chosenSteps(inputs),
-      ...(originalInferenceSteps === undefined ? {} : { originalInferenceSteps }),
+      // always asked for, as in diffusers, so that a scheduler that was not made for these models refuses
+      originalInferenceSteps: inputs.originalInferenceSteps ?? (typeof own === "number" ? own : 50),
       ...(strength === undefined ? {} : { strength })
     })
   )

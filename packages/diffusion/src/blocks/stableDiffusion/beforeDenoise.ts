@@ -4,13 +4,15 @@
  * @module
  */
 import * as Block from "@effect-blocks/core/Block"
+import type * as Rng from "@effect-blocks/ops/Rng"
+import type * as Tensor from "@effect-blocks/ops/Tensor"
 import * as Effect from "effect/Effect"
 import { Unet, VaeDecoder, VaeEncoder } from "../../Components.ts"
 import * as Fields from "../../Fields.ts"
 import { fill, normals, normalsPerPicture, scale } from "../../internal/batch.ts"
 import { hole, samplePosterior, shrinkMask } from "../../internal/latents.ts"
 import { refuse } from "../../internal/refuse.ts"
-import { latentFields, latentShape, request, stepFields, stepOutputs } from "../../internal/runs.ts"
+import { latentFields, latentShape, planOf, stepFields, stepOutputs } from "../../internal/runs.ts"
 import * as Schedule from "../../Schedule.ts"
 import * as Scheduler from "../../Scheduler.ts"
 
@@ -35,23 +37,28 @@ export const setTimesteps = Block.make("setTimesteps", {
   outputs: stepOutputs,
   components: { scheduler: Scheduler.Scheduler },
   run: Effect.fnUntraced(function* (inputs, { scheduler }) {
-    const plan = yield* Effect.fromResult(scheduler.setTimesteps(request(inputs)))
+    const plan = yield* planOf("setTimesteps", scheduler, inputs)
     const schedulerState = yield* Effect.fromResult(scheduler.init(plan))
     return { plan, schedulerState, timesteps: plan.timesteps, guidanceSteps: plan.timesteps.length }
   })
 })
 
-const withStrength = <const Name extends string>(name: Name, strength: number) =>
+/** `whole`: a step of the schedule must be left, where a solver's own extra model call (PNDM) is not enough */
+const withStrength = <const Name extends string>(
+  name: Name,
+  strength: number,
+  { whole }: { readonly whole: boolean }
+) =>
   Block.make(name, {
     description: "Plans the denoising steps and leaves out the first of them, as far as the picture is to be kept",
     inputs: { ...stepFields, strength: Fields.strength(strength) },
     outputs: stepOutputs,
     components: { scheduler: Scheduler.Scheduler },
     run: Effect.fnUntraced(function* ({ strength, ...inputs }, { scheduler }) {
-      const plan = yield* Effect.fromResult(scheduler.setTimesteps(request(inputs)))
+      const plan = yield* planOf(name, scheduler, inputs)
       const begin = Schedule.beginOfStrength(plan, strength)
-      if (begin >= plan.timesteps.length) {
-        const steps = plan.numInferenceSteps
+      const steps = plan.numInferenceSteps
+      if (begin >= (whole ? steps * plan.order : plan.timesteps.length)) {
         const expected = `at least ${1 / steps}, so that a step is left to run`
         return yield* refuse(name, [{ field: "strength", actual: `${strength} with ${steps} steps`, expected }])
       }
@@ -74,10 +81,10 @@ const withStrength = <const Name extends string>(name: Name, strength: number) =
  * assert.deepEqual(Effect.runSync(Effect.provide(run, Scheduler.layer({ _class_name: "DDIMScheduler" }))).timesteps, [250, 0])
  * ```
  */
-export const setImageTimesteps = withStrength("setImageTimesteps", 0.8)
+export const setImageTimesteps = withStrength("setImageTimesteps", 0.8, { whole: false })
 
 /** The scheduler's plan for inpainting: `strength` (1) of it. */
-export const setInpaintTimesteps = withStrength("setInpaintTimesteps", 1)
+export const setInpaintTimesteps = withStrength("setInpaintTimesteps", 1, { whole: true })
 
 // ------------------------------------------------------------------ latents
 
@@ -137,7 +144,8 @@ export const prepareImageLatents = Block.make("prepareImageLatents", {
 /**
  * Where inpainting starts: pure noise at full strength, else the picture's latents with noise. Noise and latents of the
  * picture are kept: a UNet of 4 channels needs them at every step, to bring what is kept to that step's level. One of 9
- * at full strength never looks at the picture's latents: then it is not encoded and nothing drawn for it, as in diffusers.
+ * at full strength, or with given `latents`, never looks at the picture's: then it is not encoded and nothing drawn for it,
+ * as in diffusers.
  */
 export const prepareInpaintLatents = Block.make("prepareInpaintLatents", {
   description: "Draws the first noise, or mixes it into the picture's latents",
@@ -154,7 +162,7 @@ export const prepareInpaintLatents = Block.make("prepareInpaintLatents", {
     { batchSize, imagePixels, schedulerState, strength, plan, rng, latents, ...size },
     { scheduler, unet, vae }
   ) {
-    const needed = unet.inChannels === vae.latentChannels || strength < 1
+    const needed = unet.inChannels === vae.latentChannels || (latents === undefined && strength < 1)
     const [imageLatents, encoded] = needed
       ? samplePosterior(yield* vae.encode(imagePixels), vae.scalingFactor, rng)
       : [undefined, rng]
@@ -169,24 +177,57 @@ export const prepareInpaintLatents = Block.make("prepareInpaintLatents", {
   })
 })
 
+interface MaskInputs {
+  readonly imagePixels: Tensor.Tensor<"float32">
+  readonly maskPixels: Tensor.Tensor<"float32">
+  readonly rng: ReadonlyArray<Rng.Rng>
+}
+interface MaskModels {
+  readonly unet: Unet["Service"]
+  readonly vae: VaeEncoder["Service"]
+}
+
+const maskLatents = Effect.fnUntraced(function* (
+  { imagePixels, maskPixels, rng }: MaskInputs,
+  { unet, vae }: MaskModels
+) {
+  const mask = shrinkMask(maskPixels, vae.scaleFactor)
+  if (unet.inChannels === vae.latentChannels) {
+    const shape = [imagePixels.shape[0]!, vae.latentChannels, ...mask.shape.slice(2)]
+    const [, after] = normalsPerPicture(rng, shape)
+    return { masking: { mask }, rng: after }
+  }
+  const distribution = yield* vae.encode(hole(imagePixels, maskPixels))
+  const [maskedImageLatents, after] = samplePosterior(distribution, vae.scalingFactor, rng)
+  return { masking: { mask, maskedImageLatents }, rng: after }
+})
+
+const maskFields = { imagePixels: Fields.Pixels, maskPixels: Fields.Pixels, rng: Fields.rng }
+const maskOutputs = { masking: Fields.masking, rng: Fields.rng }
+
 /**
- * The mask at the latents' size and, for a UNet of 9 channels, the latents of the picture with a hole. diffusers draws
- * for those in any case: with 4 channels the draw is made and the encoder is not run.
+ * The mask at the latents' size and, for a UNet of 9 channels, the latents of the picture with a hole, unless they are
+ * given. diffusers draws for those in any case: with 4 channels the draw is made and the encoder is not run.
  */
 export const prepareMaskLatents = Block.make("prepareMaskLatents", {
   description: "Brings the mask to the latents' size, and encodes the picture without what it covers",
-  inputs: { imagePixels: Fields.Pixels, maskPixels: Fields.Pixels, rng: Fields.rng },
-  outputs: { masking: Fields.masking, rng: Fields.rng },
+  inputs: { ...maskFields, maskedImageLatents: Fields.givenMaskedImageLatents },
+  outputs: maskOutputs,
   components: { unet: Unet, vae: VaeEncoder },
-  run: Effect.fnUntraced(function* ({ imagePixels, maskPixels, rng }, { unet, vae }) {
-    const mask = shrinkMask(maskPixels, vae.scaleFactor)
-    if (unet.inChannels === vae.latentChannels) {
-      const shape = [imagePixels.shape[0]!, vae.latentChannels, ...mask.shape.slice(2)]
-      const [, after] = normalsPerPicture(rng, shape)
-      return { masking: { mask }, rng: after }
-    }
-    const distribution = yield* vae.encode(hole(imagePixels, maskPixels))
-    const [maskedImageLatents, after] = samplePosterior(distribution, vae.scalingFactor, rng)
-    return { masking: { mask, maskedImageLatents }, rng: after }
-  })
+  run: ({ maskedImageLatents, ...inputs }, models) => {
+    if (maskedImageLatents === undefined) return maskLatents(inputs, models)
+    const { unet, vae } = models
+    const mask = shrinkMask(inputs.maskPixels, vae.scaleFactor)
+    const seen = unet.inChannels !== vae.latentChannels
+    return Effect.succeed({ masking: seen ? { mask, maskedImageLatents } : { mask }, rng: inputs.rng })
+  }
+})
+
+/** As `prepareMaskLatents`, for SDXL, which makes the latents of the masked picture itself. */
+export const prepareMaskLatentsXL = Block.make("prepareMaskLatents", {
+  description: "Brings the mask to the latents' size, and encodes the picture without what it covers",
+  inputs: maskFields,
+  outputs: maskOutputs,
+  components: { unet: Unet, vae: VaeEncoder },
+  run: (inputs, models) => maskLatents(inputs, models)
 })

@@ -5,18 +5,16 @@
  * @module
  */
 import * as Block from "@effect-blocks/core/Block"
-import type { InputError } from "@effect-blocks/core/Errors"
 import * as Rng from "@effect-blocks/ops/Rng"
-import type * as Tensor from "@effect-blocks/ops/Tensor"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { ComponentMismatch } from "../../ComponentMismatch.ts"
 import { TextEncoder, TextEncoder2, Unet, VaeDecoder } from "../../Components.ts"
 import * as Fields from "../../Fields.ts"
 import * as Guider from "../../Guider.ts"
-import { finiteProblem } from "../../internal/finite.ts"
 import { predictionsOf, settle } from "../../internal/guidance.ts"
 import { guidanceEmbedding, narrowest } from "../../internal/guidanceEmbedding.ts"
+import { isLatents } from "../../internal/latents.ts"
 import type { Mismatch, Prompts } from "../../internal/prompts.ts"
 import {
   countOf,
@@ -26,12 +24,14 @@ import {
   pooledFields,
   promptFields,
   promptProblems,
+  secondProblems,
   skipProblem,
   widthProblems
 } from "../../internal/prompts.ts"
-import type { Problem } from "../../internal/refuse.ts"
 import { refuseAny } from "../../internal/refuse.ts"
 import { latentShape } from "../../internal/runs.ts"
+import type { Models } from "../../internal/sizes.ts"
+import { latentsSides, paintedSides, pictureSides, textSides } from "../../internal/sizes.ts"
 
 const refuseMismatch = (problems: ReadonlyArray<Mismatch | false>) => {
   const found = problems.find((problem) => problem !== false)
@@ -158,7 +158,8 @@ export const checkComponentsXL = Block.make("checkComponents", {
         refuseAny("checkComponents", [
           skipProblem(clipSkip, 2, textEncoder, textEncoder2),
           ...widthProblems(given, unet.crossAttentionDim),
-          ...pairProblems(given)
+          ...pairProblems(given),
+          ...secondProblems(given)
         ]),
         {}
       )
@@ -184,7 +185,7 @@ const startPictures = (inputs: CountInputs) => {
       expected: `at most ${Fields.maxBatch} pictures in one run`
     },
     prompts > 0 &&
-      seeds.length !== 1 &&
+      typeof seed === "object" &&
       seeds.length !== batchSize && {
         field: "seed",
         actual: `a list of ${seeds.length}`,
@@ -224,37 +225,14 @@ export const checkInputsLCM = Block.make("checkInputs", {
 
 // ------------------------------------------------------------------ size
 
-interface Sides {
-  readonly height: number
-  readonly width: number
-}
-interface Models {
-  readonly unet: Unet["Service"]
-  readonly vae: VaeDecoder["Service"]
-}
 const sizeInputs = {
   height: Fields.height,
   width: Fields.width,
   batchSize: Fields.batchSize,
   latents: Fields.initialLatents
 }
-interface SizeInputs {
-  readonly height?: number
-  readonly width?: number
-  readonly batchSize: number
-  readonly latents?: Tensor.Tensor<"float32">
-}
 const sizeOutputs = { height: Schema.Int, width: Schema.Int }
 const sizeComponents = { unet: Unet, vae: VaeDecoder }
-
-/** what encoder and UNet halve a side by, all in all */
-const multipleOf = ({ unet, vae }: Models): number => vae.scaleFactor * unet.sizeMultiple
-
-/** what the model was trained on */
-const ownSides = ({ unet, vae }: Models): Sides => {
-  const side = unet.sampleSize * vae.scaleFactor
-  return { height: side, width: side }
-}
 
 /** a UNet that was trained to inpaint can do nothing else */
 const checkPlain = ({ unet, vae }: Models, needs: string): Effect.Effect<void, ComponentMismatch> =>
@@ -268,35 +246,8 @@ const checkPlain = ({ unet, vae }: Models, needs: string): Effect.Effect<void, C
         })
       )
 
-/** the sides of a run: as asked for, else `own`; with them what is wrong with them and with given latents */
-const sidesFor = (
-  { batchSize, height, latents, width }: SizeInputs,
-  own: Sides,
-  models: Models
-): readonly [Sides, ReadonlyArray<Problem | false>] => {
-  const { vae } = models
-  const multiple = multipleOf(models)
-  const sides = { height: height ?? own.height, width: width ?? own.width }
-  const bad = (value: number) => value === 0 || value % multiple !== 0
-  const want = [batchSize, vae.latentChannels, sides.height / vae.scaleFactor, sides.width / vae.scaleFactor]
-  return [
-    sides,
-    [
-      bad(sides.height) && { field: "height", actual: String(sides.height), expected: `a multiple of ${multiple}` },
-      bad(sides.width) && { field: "width", actual: String(sides.width), expected: `a multiple of ${multiple}` },
-      latents !== undefined &&
-        want.some((length, axis) => latents.shape[axis] !== length) && {
-          field: "latents",
-          actual: `of shape [${latents.shape.join(", ")}]`,
-          expected: `[${want.join(", ")}]`
-        },
-      finiteProblem("latents", latents)
-    ]
-  ]
-}
-
 /**
- * The size of a picture made from words alone: as asked for, else the model's own.
+ * The size of a picture made from words alone: as asked for, else that of given latents, else the model's own.
  *
  * ```ts
  * import { textSize } from "@effect-blocks/diffusion/blocks/stableDiffusion/checks"
@@ -322,66 +273,22 @@ const sidesFor = (
  * ```
  */
 export const textSize = Block.make("textSize", {
-  description: "Settles and checks the size: as asked for, else the model's own",
+  description: "Settles and checks the size: as asked for, else that of given latents, else the model's own",
   inputs: sizeInputs,
   outputs: sizeOutputs,
   components: sizeComponents,
   run: Effect.fnUntraced(function* (inputs, models) {
     yield* checkPlain(models, "a picture and a mask")
-    const [sides, problems] = sidesFor(inputs, ownSides(models), models)
+    const [sides, problems] = textSides(inputs, models)
     yield* refuseAny("textSize", problems)
     return sides
   })
 })
 
-type Picture = Tensor.Tensor<"uint8"> | Tensor.Tensor<"float32">
-
-/** of `[height, width, channels]` levels or `[batch, channels, height, width]` numbers */
-const measure = ({ dtype, shape }: Picture) => {
-  const [a = 0, b = 0, c = 0, d = 0] = shape
-  return dtype === "uint8"
-    ? { height: a, width: b, channels: c, count: 1 }
-    : { height: c, width: d, channels: b, count: a }
-}
-
-const checkImage = (
-  block: string,
-  image: Picture,
-  inputs: SizeInputs,
-  models: Models,
-  more: ReadonlyArray<Problem | false> = [],
-  crop = false
-): Effect.Effect<Sides, InputError> => {
-  const { channels, count, ...own } = measure(image)
-  const multiple = multipleOf(models)
-  const levels = image.dtype === "uint8"
-  const field = "image"
-  const actual = String(image)
-  const down = (side: number) => side - (side % multiple)
-  const whole = { height: down(own.height), width: down(own.width) }
-  const [sides, problems] = sidesFor(inputs, crop ? ownSides(models) : whole, models)
-  const small = !crop && (own.height < multiple || own.width < multiple)
-  const checked = refuseAny(block, [
-    (levels ? ![1, 3, 4].includes(channels) : channels !== 3) && {
-      field,
-      actual,
-      expected: levels ? "1, 3 or 4 channels" : "3 channels"
-    },
-    (count === 0 || inputs.batchSize % count !== 0) && {
-      field,
-      actual,
-      expected: `one picture, or a number of them that divides the ${inputs.batchSize} of this run`
-    },
-    image.dtype === "float32" && finiteProblem(field, image),
-    crop && !levels && { field, actual, expected: "an 8-bit picture, for paddingMaskCrop to put the result into" },
-    small && { field, actual, expected: `at least ${multiple} pixels each way` },
-    ...more,
-    ...(small ? [] : problems)
-  ])
-  return Effect.as(checked, sides)
-}
-
-/** The size of a picture made from another: as asked for, else that picture's, rounded down to what the models take. */
+/**
+ * The size of a picture made from another: as asked for, else that picture's, rounded down to what the models take. The
+ * picture may be given as latents.
+ */
 export const imageSize = Block.make("imageSize", {
   description: "Checks the picture and settles the size: as asked for, else the picture's own",
   inputs: { ...sizeInputs, image: Fields.image },
@@ -389,41 +296,49 @@ export const imageSize = Block.make("imageSize", {
   components: sizeComponents,
   run: Effect.fnUntraced(function* ({ image, ...inputs }, models) {
     yield* checkPlain(models, "a mask too")
-    return yield* checkImage("imageSize", image, inputs, models)
+    return yield* isLatents(image)
+      ? latentsSides("imageSize", image, inputs, models)
+      : pictureSides("imageSize", image, inputs, models)
   })
 })
 
-/**
- * As `imageSize`, with a mask that must be as large as the picture. With `paddingMaskCrop` the size is that at which the
- * part of the picture is drawn, the model's own if left out; the result is as large as the picture.
- */
-export const inpaintSize = Block.make("inpaintSize", {
-  description: "Checks the picture and its mask and settles the size: as asked for, else the picture's own",
-  inputs: {
-    ...sizeInputs,
-    image: Fields.image,
-    maskImage: Fields.maskImage,
-    paddingMaskCrop: Fields.paddingMaskCrop
-  },
+/** As `imageSize`, for SDXL, where latents have an input of their own (`imageLatents`). */
+export const imageSizeXL = Block.make("imageSize", {
+  description: "Checks the picture and settles the size: as asked for, else the picture's own",
+  inputs: { ...sizeInputs, image: Fields.image },
   outputs: sizeOutputs,
   components: sizeComponents,
-  run: ({ image, maskImage, paddingMaskCrop, ...inputs }, models) => {
-    const own = measure(image)
-    const mask = measure(maskImage)
-    const problems = [
-      (mask.height !== own.height || mask.width !== own.width) && {
-        field: "maskImage",
-        actual: `${mask.width}x${mask.height} pixels`,
-        expected: `${own.width}x${own.height}, the size of the picture`
-      },
-      ![1, 3, 4].includes(mask.channels) && {
-        field: "maskImage",
-        actual: String(maskImage),
-        expected: "1, 3 or 4 channels"
-      }
-    ]
-    return checkImage("inpaintSize", image, inputs, models, problems, paddingMaskCrop !== undefined)
-  }
+  run: Effect.fnUntraced(function* ({ image, ...inputs }, models) {
+    yield* checkPlain(models, "a mask too")
+    return yield* pictureSides("imageSize", image, inputs, models)
+  })
+})
+
+const inpaintInputs = {
+  ...sizeInputs,
+  image: Fields.image,
+  maskImage: Fields.maskImage,
+  paddingMaskCrop: Fields.paddingMaskCrop
+}
+/**
+ * The size at which a picture is painted into: as asked for, else the model's own, to which picture and mask are brought.
+ * With `paddingMaskCrop` that is the size of the part that is drawn, and the result is as large as the picture.
+ */
+export const inpaintSize = Block.make("inpaintSize", {
+  description: "Checks the picture and its mask and settles the size: as asked for, else the model's own",
+  inputs: { ...inpaintInputs, maskedImageLatents: Fields.givenMaskedImageLatents },
+  outputs: sizeOutputs,
+  components: sizeComponents,
+  run: ({ maskedImageLatents, ...inputs }, models) => paintedSides(inputs, models, maskedImageLatents)
+})
+
+/** As `inpaintSize`, for SDXL, which makes the latents of the masked picture itself. */
+export const inpaintSizeXL = Block.make("inpaintSize", {
+  description: "Checks the picture and its mask and settles the size: as asked for, else the model's own",
+  inputs: inpaintInputs,
+  outputs: sizeOutputs,
+  components: sizeComponents,
+  run: (inputs, models) => paintedSides(inputs, models)
 })
 
 /** how strongly the prompt counts for a guider that was given no scale */

@@ -13,23 +13,24 @@ import * as Schema from "effect/Schema"
 import { TextEncoder, VaeEncoder } from "../../Components.ts"
 import * as Fields from "../../Fields.ts"
 import { Guider } from "../../Guider.ts"
-import { pick } from "../../internal/batch.ts"
+import { pick, scale } from "../../internal/batch.ts"
 import { applyNormOf } from "../../internal/finalNorm.ts"
 import type { Scales } from "../../internal/guidance.ts"
 import { needsUncond, scaleFields, settle } from "../../internal/guidance.ts"
-import { samplePosterior } from "../../internal/latents.ts"
+import { isLatents, samplePosterior } from "../../internal/latents.ts"
 import type { Prompts } from "../../internal/prompts.ts"
 import {
   checkLayers,
   countOf,
   encode,
+  givenTokens,
   list,
   negativeFields,
+  negativeLength,
   promptFields,
   promptProblems,
   repeat,
-  rowsOf,
-  tokensProblem
+  rowsOf
 } from "../../internal/prompts.ts"
 import { refuse, refuseAny } from "../../internal/refuse.ts"
 import { Tokenizer } from "../../Tokenizer.ts"
@@ -70,8 +71,9 @@ const encodePrompts = Effect.fnUntraced(function* (
   const needed = needsUncond(guidance, timesteps, guidanceSteps)
   const prompts = given.prompt === undefined ? [] : list(given.prompt)
   const negatives = needed && given.negativePromptEmbeds === undefined ? list(given.negativePrompt ?? "") : []
+  yield* refuseAny("encodePrompt", givenTokens(given, negatives.length > 0, tokenizer))
   if (prompts.length > 0) yield* checkLayers("textEncoder", textEncoder, clipSkip + 1)
-  const encoded = yield* encode(tokenizer, textEncoder, [...prompts, ...negatives])
+  const encoded = yield* encode(tokenizer, textEncoder, [...prompts, ...negatives], negativeLength(given, tokenizer))
   const embed = (texts: ReadonlyArray<string>, states: Tensor.Tensor<"float32">) =>
     pick(states, rowsOf(encoded, texts, count, numImagesPerPrompt))
   const last = encoded.lastHiddenState
@@ -86,7 +88,6 @@ const encodePrompts = Effect.fnUntraced(function* (
     : given.negativePromptEmbeds !== undefined
       ? repeat(given.negativePromptEmbeds, count, numImagesPerPrompt)
       : embed(negatives, last)
-  yield* refuseAny("encodePrompt", [tokensProblem(promptEmbeds, negativePromptEmbeds)])
   return { promptEmbeds, negativePromptEmbeds, truncatedPrompts: encoded.removed }
 })
 
@@ -133,7 +134,8 @@ export const encodePromptLCM = Block.make("encodePrompt", {
 })
 
 /**
- * The picture as the encoder sees it: `[batch, 3, height, width]`, -1..1, at the size of this run.
+ * The picture as the encoder sees it: `[batch, 3, height, width]`, -1..1, at the size of this run. One that is given as
+ * latents stays as it is.
  *
  * ```ts
  * import { preprocessImage } from "@effect-blocks/diffusion/blocks/stableDiffusion/encoders"
@@ -152,33 +154,45 @@ export const preprocessImage = Block.make("preprocessImage", {
   inputs: { image: Fields.image, height: Schema.Int, width: Schema.Int },
   outputs: { imagePixels: Fields.Pixels },
   run: ({ image, height, width }) =>
-    Effect.map(
-      Effect.fromResult(ImageProcessor.preprocess(image, { height, width, factor: 1, channels: "rgb" })),
-      (imagePixels) => ({ imagePixels })
-    )
+    isLatents(image)
+      ? Effect.succeed({ imagePixels: image })
+      : Effect.map(
+          Effect.fromResult(ImageProcessor.preprocess(image, { height, width, factor: 1, channels: "rgb" })),
+          (imagePixels) => ({ imagePixels })
+        )
 })
-
-const encodeWith = (options: { readonly perItem: boolean }) =>
-  Block.make("encodeImage", {
-    description: "Encodes the given picture",
-    inputs: { imagePixels: Fields.Pixels, rng: Fields.rng },
-    outputs: { imageLatents: Fields.imageLatents, rng: Fields.rng },
-    components: { vae: VaeEncoder },
-    run: ({ imagePixels, rng }, { vae }) =>
-      Effect.map(vae.encode(imagePixels), (distribution) => {
-        const [imageLatents, after] = samplePosterior(distribution, vae.scalingFactor, rng, options)
-        return { imageLatents, rng: after }
-      })
-  })
 
 /**
  * Latents of the given picture: a sample of the encoder's distribution. Where each item of the batch has a generator, each
- * draws a sample of its own.
+ * draws a sample of its own. A picture that is given as latents stays as it is, and nothing is drawn where the `latents` to
+ * start from are given.
  */
-export const encodeImage = encodeWith({ perItem: true })
+export const encodeImage = Block.make("encodeImage", {
+  description: "Encodes the given picture",
+  inputs: { imagePixels: Fields.Pixels, rng: Fields.rng, latents: Fields.initialLatents },
+  outputs: { imageLatents: Fields.imageLatents, rng: Fields.rng },
+  components: { vae: VaeEncoder },
+  run: Effect.fnUntraced(function* ({ imagePixels, latents, rng }, { vae }) {
+    if (imagePixels.shape[1] === vae.latentChannels) return { imageLatents: imagePixels, rng }
+    const distribution = yield* vae.encode(imagePixels)
+    if (latents !== undefined) return { imageLatents: scale(distribution.mean, vae.scalingFactor), rng }
+    const [imageLatents, after] = samplePosterior(distribution, vae.scalingFactor, rng, { perItem: true })
+    return { imageLatents, rng: after }
+  })
+})
 
 /** As `encodeImage`, one sample for each given picture: as SDXL does it. */
-export const encodeImageXL = encodeWith({ perItem: false })
+export const encodeImageXL = Block.make("encodeImage", {
+  description: "Encodes the given picture",
+  inputs: { imagePixels: Fields.Pixels, rng: Fields.rng },
+  outputs: { imageLatents: Fields.imageLatents, rng: Fields.rng },
+  components: { vae: VaeEncoder },
+  run: ({ imagePixels, rng }, { vae }) =>
+    Effect.map(vae.encode(imagePixels), (distribution) => {
+      const [imageLatents, after] = samplePosterior(distribution, vae.scalingFactor, rng)
+      return { imageLatents, rng: after }
+    })
+})
 
 /**
  * The mask as pixels: `[1, 1, height, width]`, 1 where it is at least half white, else 0.

@@ -12,7 +12,7 @@ import { Unet, VaeDecoder, VaeEncoder } from "../../Components.ts"
 import * as Fields from "../../Fields.ts"
 import { fill, normals, scale } from "../../internal/batch.ts"
 import { refuse } from "../../internal/refuse.ts"
-import { latentFields, latentShape, request, stepFields, stepOutputs } from "../../internal/runs.ts"
+import { latentFields, latentShape, planOf, stepFields, stepOutputs } from "../../internal/runs.ts"
 import * as Schedule from "../../Schedule.ts"
 import * as Scheduler from "../../Scheduler.ts"
 
@@ -22,25 +22,21 @@ const trained = ({ config }: Scheduler.Shape): number => {
   return typeof steps === "number" ? steps : 1000
 }
 
-/** the plan from `begin` on, up to `denoisingEnd` */
+/** 0 and 1 cut nothing off, as in diffusers */
+const cuts = (share: number | undefined): share is number => share !== undefined && share > 0 && share < 1
+
+/** The plan from `begin` on, up to `denoisingEnd`; no step may be left, where another model does them all. */
 const cut = Effect.fnUntraced(function* (
-  block: string,
   scheduler: Scheduler.Shape,
   plan: Scheduler.Plan,
   begin: number,
   guidanceSteps: number,
   denoisingEnd: number | undefined
 ) {
-  const end =
-    denoisingEnd === undefined || denoisingEnd === 1
-      ? plan.timesteps.length
-      : Schedule.endOfDenoisingEnd(plan, denoisingEnd, trained(scheduler))
+  const end = cuts(denoisingEnd)
+    ? Schedule.endOfDenoisingEnd(plan, denoisingEnd, trained(scheduler))
+    : plan.timesteps.length
   const timesteps = plan.timesteps.slice(begin, end)
-  if (timesteps.length === 0) {
-    const field = denoisingEnd === undefined ? "denoisingStart" : "denoisingEnd"
-    const actual = `${denoisingEnd ?? "so late"} with ${plan.numInferenceSteps} steps`
-    return yield* refuse(block, [{ field, actual, expected: "a share that leaves a step to run" }])
-  }
   const schedulerState = yield* Effect.fromResult(scheduler.init(plan, begin))
   return {
     plan,
@@ -69,8 +65,8 @@ export const setTimestepsXL = Block.make("setTimesteps", {
   outputs: stepOutputs,
   components: { scheduler: Scheduler.Scheduler },
   run: Effect.fnUntraced(function* ({ denoisingEnd, ...inputs }, { scheduler }) {
-    const plan = yield* Effect.fromResult(scheduler.setTimesteps(request(inputs)))
-    return yield* cut("setTimesteps", scheduler, plan, 0, plan.numInferenceSteps, denoisingEnd)
+    const plan = yield* planOf("setTimesteps", scheduler, inputs)
+    return yield* cut(scheduler, plan, 0, plan.numInferenceSteps, denoisingEnd)
   })
 })
 
@@ -87,18 +83,18 @@ export const setImageTimestepsXL = Block.make("setImageTimesteps", {
   components: { scheduler: Scheduler.Scheduler },
   run: Effect.fnUntraced(function* ({ denoisingEnd, denoisingStart, strength, ...inputs }, { scheduler }) {
     const block = "setImageTimesteps"
-    const plan = yield* Effect.fromResult(scheduler.setTimesteps(request(inputs)))
+    const plan = yield* planOf(block, scheduler, inputs)
     const steps = plan.numInferenceSteps
-    if (denoisingStart !== undefined) {
+    if (cuts(denoisingStart)) {
       const begin = Schedule.beginOfDenoisingStart(plan, denoisingStart, trained(scheduler))
-      return yield* cut(block, scheduler, plan, begin, plan.timesteps.length - begin, denoisingEnd)
+      return yield* cut(scheduler, plan, begin, plan.timesteps.length - begin, denoisingEnd)
     }
     const begin = Schedule.beginOfStrength(plan, strength)
     if (begin >= plan.timesteps.length) {
       const expected = `at least ${1 / steps}, so that a step is left to run`
       return yield* refuse(block, [{ field: "strength", actual: `${strength} with ${steps} steps`, expected }])
     }
-    return yield* cut(block, scheduler, plan, begin, steps - begin / plan.order, denoisingEnd)
+    return yield* cut(scheduler, plan, begin, steps - begin / plan.order, denoisingEnd)
   })
 })
 
@@ -149,7 +145,10 @@ export const prepareImageLatentsXL = Block.make("prepareImageLatents", {
   })
 })
 
-/** Where inpainting starts. Picture and hole are encoded, and drawn for, before the noise. */
+/**
+ * Where inpainting starts. Picture and hole are encoded, and drawn for, before the noise. Where another model has begun
+ * (`denoisingStart`), it starts from the picture's latents as they are, and the noise is for what is kept.
+ */
 export const prepareInpaintLatentsXL = Block.make("prepareInpaintLatents", {
   description: "Draws the first noise, or mixes it into the picture's latents",
   inputs: {
@@ -157,17 +156,20 @@ export const prepareInpaintLatentsXL = Block.make("prepareInpaintLatents", {
     imageLatents: Fields.imageLatents,
     schedulerState: Fields.schedulerState,
     strength: Fields.strength(0.3),
+    denoisingStart: Fields.denoisingStart,
     latents: Fields.initialLatents
   },
   outputs: { latents: Fields.latents, original: Fields.original, rng: Fields.rng },
   components: { scheduler: Scheduler.Scheduler, vae: VaeEncoder },
   run: Effect.fnUntraced(function* (
-    { batchSize, imageLatents, latents, plan, rng, schedulerState, strength, ...size },
+    { batchSize, denoisingStart, imageLatents, latents, plan, rng, schedulerState, strength, ...size },
     { scheduler, vae }
   ) {
+    const begun = denoisingStart !== undefined
     const [noise, after] =
-      latents === undefined ? normals(rng, latentShape(batchSize, size, vae)) : ([latents, rng] as const)
+      latents === undefined || begun ? normals(rng, latentShape(batchSize, size, vae)) : ([latents, rng] as const)
     const original = { noise, imageLatents: fill(imageLatents, batchSize) }
+    if (begun) return { latents: original.imageLatents, original, rng: after }
     if (latents !== undefined || strength === 1) {
       return { latents: scale(noise, plan.initNoiseSigma), original, rng: after }
     }
@@ -193,7 +195,8 @@ const timeIds = (batch: number, ...pairs: ReadonlyArray<Pair>): Tensor.Tensor<"f
 
 /**
  * SDXL's size conditioning. With `own` (workflows over a picture) sizes of the unconditional prediction that are not given
- * are those of the conditional one, crop excepted; without, both are given or the conditional ones are taken as a whole.
+ * are those of the conditional one, and its crop always is, as in diffusers; without, both are given or the conditional
+ * ones are taken as a whole.
  */
 const conditionSize = (own: boolean) =>
   Block.pure("conditionSize", {
@@ -211,7 +214,12 @@ const conditionSize = (own: boolean) =>
         negativeAddTimeIds:
           negativeOriginal === undefined || negativeTarget === undefined
             ? addTimeIds
-            : timeIds(batchSize, negativeOriginal, given.negativeCropsCoordsTopLeft ?? [0, 0], negativeTarget)
+            : timeIds(
+                batchSize,
+                negativeOriginal,
+                own ? crop : (given.negativeCropsCoordsTopLeft ?? [0, 0]),
+                negativeTarget
+              )
       }
     }
   })

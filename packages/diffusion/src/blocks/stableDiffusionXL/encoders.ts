@@ -18,15 +18,18 @@ import {
   checkLayers,
   countOf,
   encode,
+  givenTokens,
   list,
   negativeFields,
+  negativeLength,
   pairProblems,
   pooledFields,
   promptFields,
   promptProblems,
   repeat,
   rowsOf,
-  tokensProblem
+  second,
+  secondProblems
 } from "../../internal/prompts.ts"
 import { refuseAny } from "../../internal/refuse.ts"
 import { Tokenizer, Tokenizer2 } from "../../Tokenizer.ts"
@@ -73,7 +76,7 @@ export const encodePromptXL = Block.make("encodePrompt", {
     { clipSkip, guidanceSteps, numImagesPerPrompt, timesteps, ...given },
     { forceZeros, guider, textEncoder, textEncoder2, tokenizer, tokenizer2 }
   ) {
-    yield* refuseAny("encodePrompt", [...promptProblems(given), ...pairProblems(given)])
+    yield* refuseAny("encodePrompt", [...promptProblems(given), ...pairProblems(given), ...secondProblems(given)])
     const { negativePrompt, negativePrompt2, prompt, prompt2 } = given
     const guidance = yield* settle(guider, given)
     const count = countOf(given)
@@ -82,17 +85,19 @@ export const encodePromptXL = Block.make("encodePrompt", {
     const prompts = prompt === undefined ? [] : list(prompt)
     const negatives = needed && !empty ? list(negativePrompt ?? "") : []
     const seconds = {
-      prompts: prompts.length === 0 ? [] : list(prompt2 ?? prompts),
-      negatives: negatives.length === 0 ? [] : list(negativePrompt2 ?? negativePrompt ?? "")
+      prompts: prompts.length === 0 ? [] : second(prompt2, prompts),
+      negatives: negatives.length === 0 ? [] : second(negativePrompt2, negatives)
     }
     const encodes = prompts.length + negatives.length > 0
     if (encodes) {
       yield* checkLayers("textEncoder", textEncoder, clipSkip + 2)
       yield* checkLayers("textEncoder2", textEncoder2, clipSkip + 2)
     }
-    const first = yield* encode(tokenizer, textEncoder, [...prompts, ...negatives])
-    const second = yield* encode(tokenizer2, textEncoder2, [...seconds.prompts, ...seconds.negatives])
-    const pooled = second.pooled
+    yield* refuseAny("encodePrompt", givenTokens(given, negatives.length > 0, tokenizer))
+    const tokens = negativeLength(given, tokenizer)
+    const states1 = yield* encode(tokenizer, textEncoder, [...prompts, ...negatives], tokens)
+    const states2 = yield* encode(tokenizer2, textEncoder2, [...seconds.prompts, ...seconds.negatives], tokens)
+    const pooled = states2.pooled
     if (pooled === undefined && encodes) {
       return yield* new ComponentMismatch({
         component: "textEncoder2",
@@ -101,13 +106,13 @@ export const encodePromptXL = Block.make("encodePrompt", {
       })
     }
     const embed = (texts: ReadonlyArray<string>, texts2: ReadonlyArray<string>, skip: number) => {
-      const rows = rowsOf(first, texts, count, numImagesPerPrompt)
-      const rows2 = rowsOf(second, texts2, count, numImagesPerPrompt)
+      const rows = rowsOf(states1, texts, count, numImagesPerPrompt)
+      const rows2 = rowsOf(states2, texts2, count, numImagesPerPrompt)
       // diffusers repeats pooled states as a whole: with several pictures of several prompts they come as a, b, a, b where
       // the text states come as a, a, b, b
       const pooledRows = rows2.map((_, i) => rows2[(i % count) * numImagesPerPrompt]!)
-      const [states, states2] = [layer(first, skip), layer(second, skip)]
-      return { embeds: Tensor.concat([pick(states, rows), pick(states2, rows2)], 2), pooled: pick(pooled!, pooledRows) }
+      const embeds = Tensor.concat([pick(layer(states1, skip), rows), pick(layer(states2, skip), rows2)], 2)
+      return { embeds, pooled: pick(pooled!, pooledRows) }
     }
     const take = (embeds: Tensor.Tensor<"float32"> | undefined, pooled: Tensor.Tensor<"float32"> | undefined) =>
       embeds === undefined || pooled === undefined
@@ -122,7 +127,6 @@ export const encodePromptXL = Block.make("encodePrompt", {
           ? embed(negatives, seconds.negatives, 0)
           : { embeds: zeros(positive.embeds), pooled: zeros(positive.pooled) }))
     yield* refuseAny("encodePrompt", [
-      tokensProblem(positive.embeds, negative.embeds),
       positive.pooled.shape[1] !== negative.pooled.shape[1] && {
         field: "negativePooledPromptEmbeds",
         actual: `of ${negative.pooled.shape[1]} channels`,
@@ -134,7 +138,7 @@ export const encodePromptXL = Block.make("encodePrompt", {
       negativePromptEmbeds: negative.embeds,
       pooledPromptEmbeds: positive.pooled,
       negativePooledPromptEmbeds: negative.pooled,
-      truncatedPrompts: [...new Set([...first.removed, ...second.removed])]
+      truncatedPrompts: [...new Set([...states1.removed, ...states2.removed])]
     }
   })
 })
