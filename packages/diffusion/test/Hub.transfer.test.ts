@@ -222,7 +222,8 @@ describe("a file that is not what the hub lists", () => {
         assert.strictEqual(error.file, MODEL)
         assert.strictEqual(at.hub.asked(MODEL).length, 1)
         notThere(at)
-        assert.deepStrictEqual(leftovers(at.root), [])
+        // other files were on their way when it ended, and are continued
+        assert.notInclude(leftovers(at.root).join(), sha256(model))
         at.hub.tricks.storage = undefined
         whole(at, yield* at.get())
       })

@@ -4,9 +4,12 @@ import type * as Scope from "effect/Scope"
 import { createHash } from "node:crypto"
 import { readdirSync, readFileSync } from "node:fs"
 import type { IncomingMessage, ServerResponse } from "node:http"
+import type { Server } from "node:http"
 import { createServer } from "node:http"
+import { createServer as createSecureServer } from "node:https"
 import type { AddressInfo } from "node:net"
 import { join, relative, sep } from "node:path"
+import type { Certificate } from "./certificate.ts"
 
 // neither the login nor the cache of whoever runs the tests; processes inherit it
 for (const name of Object.keys(process.env)) if (name.startsWith("HF_")) delete process.env[name]
@@ -89,11 +92,14 @@ export const sendFile = (request: IncomingMessage, response: ServerResponse, byt
   response.end(part)
 }
 
-const listen = (handle: (request: IncomingMessage, response: ServerResponse) => void) =>
+export const listen = (
+  handle: (request: IncomingMessage, response: ServerResponse) => void,
+  tls?: Certificate
+): Effect.Effect<{ readonly server: Server; readonly port: number }, never, Scope.Scope> =>
   Effect.map(
     Effect.acquireRelease(
       Effect.promise(async () => {
-        const server = createServer(handle)
+        const server = tls === undefined ? createServer(handle) : createSecureServer(tls, handle)
         await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
         return server
       }),
@@ -103,7 +109,7 @@ const listen = (handle: (request: IncomingMessage, response: ServerResponse) => 
           await new Promise((resolve) => server.close(resolve))
         })
     ),
-    (server) => `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+    (server) => ({ server, port: (server.address() as AddressInfo).port })
   )
 
 export interface TestHubOptions {
@@ -114,6 +120,10 @@ export interface TestHubOptions {
   readonly revision?: string
   /** who may read it */
   readonly token?: string
+  /** of the hub, which then is `https://localhost` */
+  readonly tls?: Certificate
+  /** of the storage, which then is `https://127.0.0.1` */
+  readonly storageTls?: Certificate
 }
 
 const commitOf = (files: Map<string, Buffer>): string =>
@@ -121,7 +131,7 @@ const commitOf = (files: Map<string, Buffer>): string =>
 
 export const testHub = (options: TestHubOptions): Effect.Effect<TestHub, never, Scope.Scope> =>
   Effect.gen(function* () {
-    const { files, others = {}, revision = "main", token } = options
+    const { files, others = {}, revision = "main", storageTls, tls, token } = options
     const repos = new Map([["org/name", files], ...Object.entries(others)])
     const commits = new Map([...repos].map(([repo, content]) => [repo, commitOf(content)]))
     const stored = new Map(
@@ -130,16 +140,17 @@ export const testHub = (options: TestHubOptions): Effect.Effect<TestHub, never, 
     const log: Array<Asked> = []
     const tricks: TestHub["tricks"] = {}
 
-    const storage = yield* listen((request, response) => {
+    const storing = yield* listen((request, response) => {
       const path = decodeURIComponent(new URL(request.url!, "http://x").pathname).slice(1)
       const asked: Asked = { at: "storage", path, headers: request.headers }
       log.push(asked)
       if (tricks.storage?.(request, response, asked) === true) return
       const name = new URL(request.url!, "http://x").searchParams.get("name")!
       sendFile(request, response, stored.get(name)!, `"storage-${name}"`)
-    })
+    }, storageTls)
+    const storage = `${storageTls === undefined ? "http" : "https"}://127.0.0.1:${storing.port}`
 
-    const endpoint = yield* listen((request, response) => {
+    const hub = yield* listen((request, response) => {
       const { pathname } = new URL(request.url!, "http://x")
       const [, repo = "", commit = "", file] = /^\/([^/]+\/[^/]+)\/resolve\/([^/]+)\/(.*)$/.exec(pathname) ?? []
       const [, listed, wanted = ""] = /^\/api\/models\/([^/]+\/[^/]+)\/revision\/([^/]+)$/.exec(pathname) ?? []
@@ -190,7 +201,8 @@ export const testHub = (options: TestHubOptions): Effect.Effect<TestHub, never, 
           "x-linked-size": String(bytes.length)
         })
         .end()
-    })
+    }, tls)
+    const endpoint = tls === undefined ? `http://127.0.0.1:${hub.port}` : `https://localhost:${hub.port}`
     return {
       endpoint,
       storage,

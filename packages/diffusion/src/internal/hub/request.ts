@@ -188,7 +188,8 @@ const linkedOf = (response: HttpClientResponse.HttpClientResponse): Linked => {
 
 /**
  * Gets an address of the hub. Redirects are followed here and not by the client: the token goes to the hub's own origin
- * and nowhere else, and what the hub says of a file is on its answer, not on that of the storage.
+ * and nowhere else, nor there when another host sends us back, and what the hub says of a file is on its answer, not on
+ * that of the storage.
  * Statuses of 200, 206 and 416 are given back; any other is an error.
  */
 export const get = Effect.fnUntraced(
@@ -208,8 +209,9 @@ export const get = Effect.fnUntraced(
     )
     let url = new URL(`${settings.endpoint}${path}`)
     let linked: Linked = {}
+    let own = true
     for (let hop = 0; hop <= REDIRECTS; hop++) {
-      const own = url.origin === settings.origin
+      own &&= url.origin === settings.origin
       const request = HttpClientRequest.get(url.href, {
         headers: {
           // a compressed body has neither the length nor the ranges of the file
