@@ -36,7 +36,17 @@ export * from "./Edit.ts"
 export * from "./Inspect.ts"
 export * from "./Policy.ts"
 
-/** The key by which a value is known to be a block, and under which the compiler finds what it reads, writes and needs. */
+/**
+ * The key by which a value is known to be a block, and under which the compiler finds what it reads, writes and needs.
+ *
+ * ```ts
+ * import assert from "node:assert"
+ * import * as Block from "@effect-blocks/core/Block"
+ *
+ * const nothing = Block.pure("nothing", { inputs: {}, outputs: {}, run: () => ({}) })
+ * assert(Block.TypeId in nothing)
+ * ```
+ */
 export const TypeId: "~effect-blocks/Block" = block.TypeId
 
 type Fields = Schema.Struct.Fields
@@ -62,9 +72,13 @@ export interface Block<
   readonly [TypeId]: Variance<In, Out, E, R>
   /** `block`, `sequential`, `conditional`, `parallel`, `loop`, ... */
   readonly kind: string
+  /** by which compositions, paths of errors and snapshots call it */
   readonly name: Name
+  /** what it is for; `""` where nobody said it */
   readonly description: string
+  /** what a caller gives; of a composition, what follows from the blocks inside */
   readonly inputs: Fields
+  /** what comes out */
   readonly outputs: Fields
   /** the blocks directly inside */
   readonly blocks: ReadonlyArray<Any>
@@ -133,6 +147,7 @@ export interface Wrapped<
   out Of
 > extends Block<In, Out, E, R, Name> {
   readonly kind: Kind
+  /** the block inside */
   readonly wraps: Of
 }
 /** A block whose structure its type does not tell; `Customs` are the names of the `Loop.custom`s inside. */
@@ -195,13 +210,17 @@ export const make: <
 >(
   name: Name,
   options: {
+    /** What it is for, for `describe`, forms and command lines. */
     readonly description?: string
     /** Change it when `run` comes to mean something else: it is part of the digest of snapshots and of the keys of caches. */
     readonly version?: string
+    /** What it reads, a Schema for each variable. `run` sees these and no other. */
     readonly inputs: I
+    /** What it writes. Anything else that `run` gives does not compile. */
     readonly outputs: O
     /** Taken from the context for you, and passed as the second argument. */
     readonly components?: C
+    /** From inputs and components to an Effect of the outputs. May not write to what it gets. */
     readonly run: (inputs: RunRow<I>, components: Resolved<C>) => X
   } & Undeclared<Name, Effect.Success<X>, O>
 ) => Leaf<InRow<I>, Schema.Struct.Type<O>, Effect.Error<X>, Effect.Services<X> | C[keyof C]["Identifier"], Name> =
@@ -231,20 +250,47 @@ export const pure: <
 >(
   name: Name,
   options: {
+    /** What it is for, for `describe`, forms and command lines. */
     readonly description?: string
+    /** Change it when `run` comes to mean something else: it is part of the digest of snapshots and of the keys of caches. */
     readonly version?: string
+    /** What it reads, a Schema for each variable. `run` sees these and no other. */
     readonly inputs: I
+    /** What it writes. Anything else that `run` gives does not compile. */
     readonly outputs: O
+    /** From inputs to outputs. A throw is a defect of the run, with the path of the block. */
     readonly run: (inputs: RunRow<I>) => A & Schema.Struct.Type<O>
   } & Undeclared<Name, A, O>
 ) => Leaf<InRow<I>, Schema.Struct.Type<O>, never, never, Name> = leaf.pure
 
 /**
  * Runs a block of unknown type; `block.run(inputs)` where the type is known.
+ *
+ * ```ts
+ * import assert from "node:assert"
+ * import { Effect, Schema } from "effect"
+ * import * as Block from "@effect-blocks/core/Block"
+ *
+ * const timed = <B extends Block.Any>(block: B, inputs: Block.In<B>) => Effect.timed(Block.run(block, inputs))
+ *
+ * const inc = Block.pure("inc", { inputs: { x: Schema.Number }, outputs: { x: Schema.Number }, run: ({ x }) => ({ x: x + 1 }) })
+ * const [, out] = Effect.runSync(timed(inc, { x: 1 }))
+ * assert.deepEqual(out, { x: 2 })
+ * ```
  */
 export const run: <B extends Any>(self: B, inputs: In<B>) => Effect.Effect<Out<B>, Error<B>, Services<B>> = block.runAny
 
-/** Whether a value is a block. */
+/**
+ * Whether a value is a block.
+ *
+ * ```ts
+ * import assert from "node:assert"
+ * import * as Block from "@effect-blocks/core/Block"
+ *
+ * assert(Block.isBlock(Block.sequential("empty", [])))
+ * assert(!Block.isBlock({ name: "empty" }))
+ * ```
+ */
 export const isBlock: (u: unknown) => u is Any = block.isBlock
 
 /**
@@ -307,8 +353,10 @@ export const sequential: <const Name extends string, const Steps extends Readonl
 
 /** A branch of `auto` with the input whose presence selects it. */
 export interface When<out Key extends string, out B extends Any, out Unread extends boolean = boolean> {
+  /** the input */
   readonly when: Key
   readonly block: B
+  /** no branch need read the input */
   readonly unread: Unread
 }
 /**
@@ -422,9 +470,12 @@ export const conditional: <
   name: Name,
   options: {
     readonly description?: string
+    /** The variables that `select` looks at. None of them is required. */
     readonly triggers: T
     readonly branches: CheckBranches<Bs>
+    /** Pure: it is also asked before a run, by `executionBlocks` and for messages. */
     readonly select: (triggers: { readonly [K in keyof T]?: T[K]["Type"] }) => NameOf<Bs[number]> | undefined
+    /** The branch where `select` names none. Default: then none runs. */
     readonly otherwise?: D
   }
 ) => Conditional<Name, Bs[number], D extends string ? false : true, { readonly [K in keyof T]?: T[K]["Type"] }> =
@@ -461,7 +512,11 @@ export interface Parallel<out Name extends string, out Steps extends ReadonlyArr
 export const parallel: <const Name extends string, const Steps extends ReadonlyArray<Any>>(
   name: Name,
   steps: CheckParallel<Steps>,
-  options?: { readonly description?: string; readonly concurrency?: number | "unbounded" }
+  options?: {
+    readonly description?: string
+    /** How many run at once. Default: all. */
+    readonly concurrency?: number | "unbounded"
+  }
 ) => Parallel<Name, Steps> = par.parallel
 
 /**

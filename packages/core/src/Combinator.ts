@@ -74,15 +74,83 @@ export { execAll } from "./internal/sequential.ts"
 export { copy, empty, merger, own, picker, put } from "./internal/state.ts"
 export * from "./internal/stepping.ts"
 
-/** Loop turns that may run before the fiber must get a turn. */
+/**
+ * Loop turns that may run before the fiber must get a turn.
+ *
+ * ```ts
+ * import assert from "node:assert"
+ * import * as Combinator from "@effect-blocks/core/Combinator"
+ *
+ * assert.equal(Combinator.budget, 512)
+ * ```
+ */
 export const budget: number = block.BUDGET
-/** What a run carries, of the fiber that runs it. */
+/**
+ * What a run carries, of the fiber that runs it.
+ *
+ * ```ts
+ * import assert from "node:assert"
+ * import { Effect, Schema } from "effect"
+ * import * as Block from "@effect-blocks/core/Block"
+ * import * as Combinator from "@effect-blocks/core/Combinator"
+ *
+ * const inc = Combinator.compiled(
+ *   Block.pure("inc", { inputs: { x: Schema.Number }, outputs: { x: Schema.Number }, run: ({ x }) => ({ x: x + 1 }) })
+ * )
+ * const state = inc.enter({ x: 1 })
+ * // `null`: it finished at once
+ * assert.equal(Effect.runSync(Effect.withFiber((fiber) => Effect.succeed(inc.exec(state, Combinator.runOf(fiber))))), null)
+ * assert.equal(state["x"], 2)
+ * ```
+ */
 export const runOf = block.runOf
-/** Throws a `CompositionError` where these are not blocks, or two of them have one name. */
+/**
+ * Throws a `CompositionError` where these are not blocks, or two of them have one name.
+ *
+ * ```ts
+ * import assert from "node:assert"
+ * import * as Combinator from "@effect-blocks/core/Combinator"
+ *
+ * assert.throws(() => Combinator.assertBlocks("mine", [{ name: "a" }]), /'mine': \[0\] of its blocks is not a block/)
+ * ```
+ */
 export const assertBlocks: (composition: string, blocks: ReadonlyArray<{ readonly name: string }>) => void =
   block.assertBlocks
-/** Makes a block. Its type is for the caller to say. */
+/**
+ * Makes a block. Its type is for the caller to say.
+ *
+ * ```ts
+ * import assert from "node:assert"
+ * import { Effect, Schema } from "effect"
+ * import type * as Block from "@effect-blocks/core/Block"
+ * import * as Combinator from "@effect-blocks/core/Combinator"
+ *
+ * const fields = { x: Schema.Number }
+ * const inc = Combinator.make({
+ *   kind: "inc",
+ *   name: "inc",
+ *   inputs: fields,
+ *   outputs: fields,
+ *   exec: (state) => {
+ *     state["x"]++
+ *     return null
+ *   }
+ * }) as unknown as Block.Block<{ readonly x: number }, { readonly x: number }>
+ * assert.deepEqual(Effect.runSync(inc.run({ x: 1 })), { x: 2 })
+ * ```
+ */
 export const make: (definition: Definition) => CompiledBlock = block.fromExec
-/** The same block under another name. */
+/**
+ * The same block under another name.
+ *
+ * ```ts
+ * import assert from "node:assert"
+ * import * as Block from "@effect-blocks/core/Block"
+ * import * as Combinator from "@effect-blocks/core/Combinator"
+ *
+ * const empty = Combinator.compiled(Block.sequential("empty", []))
+ * assert.equal(Combinator.rename(empty, "nothing").name, "nothing")
+ * ```
+ */
 export const rename: (self: CompiledBlock, name: string) => CompiledBlock = block.rename
 export type { Any }

@@ -6,7 +6,18 @@ import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Schema from "effect/Schema"
 
-/** The path of the block in which a Cause arose, as an annotation on it. */
+/**
+ * The path of the block in which a Cause arose, as an annotation on it.
+ *
+ * ```ts
+ * import assert from "node:assert"
+ * import { Cause, Context } from "effect"
+ * import * as Errors from "@effect-blocks/core/Errors"
+ *
+ * const cause = Errors.prependPath(Cause.fail("no"), "unet")
+ * assert.equal(Context.get(Cause.annotations(cause) as Context.Context<Errors.BlockPath>, Errors.BlockPath), "unet")
+ * ```
+ */
 export class BlockPath extends Context.Service<BlockPath, string>()("effect-blocks/BlockPath") {}
 
 /**
@@ -27,7 +38,18 @@ export class BlockPath extends Context.Service<BlockPath, string>()("effect-bloc
 export const pathOf = (cause: Cause.Cause<unknown>): string | undefined =>
   Context.getOrUndefined(Cause.annotations(cause), BlockPath)
 
-/** Puts a segment (`denoise`, `[3]`) before the path of a Cause. For packages that add combinators. */
+/**
+ * Puts a segment (`denoise`, `[3]`) before the path of a Cause. For packages that add combinators.
+ *
+ * ```ts
+ * import assert from "node:assert"
+ * import { Cause } from "effect"
+ * import * as Errors from "@effect-blocks/core/Errors"
+ *
+ * const inner = Errors.prependPath(Errors.prependPath(Cause.fail("no"), "unet"), "[3]")
+ * assert.equal(Errors.pathOf(Errors.prependPath(inner, "denoise")), "denoise[3].unet")
+ * ```
+ */
 export const prependPath = <E>(cause: Cause.Cause<E>, segment: string): Cause.Cause<E> => {
   if (segment === "") return cause
   const rest = pathOf(cause)
@@ -84,7 +106,26 @@ export class MissingInputError extends Schema.TaggedError<MissingInputError>()("
   }
 }
 
-/** One thing that is wrong with the inputs of a run. */
+/**
+ * One thing that is wrong with the inputs of a run.
+ *
+ * ```ts
+ * import assert from "node:assert"
+ * import { Effect, Schema } from "effect"
+ * import * as Block from "@effect-blocks/core/Block"
+ * import * as Pipeline from "@effect-blocks/core/Pipeline"
+ *
+ * const plan = Block.pure("plan", { inputs: { sizes: Schema.Array(Schema.Int) }, outputs: {}, run: () => ({}) })
+ * const error = Effect.runSync(Effect.flip(Pipeline.runUnknown(plan, { sizes: [1, "2"] })))
+ * assert.deepEqual({ ...error.issues[0] }, {
+ *   field: "sizes",
+ *   path: "sizes[1]",
+ *   block: "plan",
+ *   expected: "Array<integer>",
+ *   reason: "expected number, got a string"
+ * })
+ * ```
+ */
 export class InputIssue extends Schema.Class<InputIssue>("InputIssue")({
   /** the input; `inputs` where what was given is no object */
   field: Schema.String,
@@ -132,7 +173,22 @@ export class InputError extends Schema.TaggedError<InputError>()("InputError", {
   }
 }
 
-/** A composition that the compiler would have refused: made from untyped code. Thrown, since it is a mistake in a program. */
+/**
+ * A composition that the compiler would have refused: made from untyped code. Thrown, since it is a mistake in a program.
+ *
+ * ```ts
+ * import assert from "node:assert"
+ * import * as Block from "@effect-blocks/core/Block"
+ *
+ * const nothing: Block.Any = Block.pure("nothing", { inputs: {}, outputs: {}, run: () => ({}) })
+ * const blocks: ReadonlyArray<Block.Any> = [nothing, nothing]
+ * assert.throws(() => Block.sequential("both", blocks), {
+ *   _tag: "CompositionError",
+ *   block: "both",
+ *   reason: "two blocks are named 'nothing': give one another name with Block.rename"
+ * })
+ * ```
+ */
 export class CompositionError extends Schema.TaggedError<CompositionError>()("CompositionError", {
   /** the composition */
   block: Schema.String,
@@ -143,10 +199,30 @@ export class CompositionError extends Schema.TaggedError<CompositionError>()("Co
   }
 }
 
-/** The snapshot was taken of another composition. */
+/**
+ * The snapshot was taken of another composition.
+ *
+ * ```ts
+ * import assert from "node:assert"
+ * import { Effect, Schema } from "effect"
+ * import * as Block from "@effect-blocks/core/Block"
+ * import * as Snapshot from "@effect-blocks/core/Snapshot"
+ *
+ * const inc = Block.pure("inc", { inputs: { x: Schema.Number }, outputs: { x: Schema.Number }, run: ({ x }) => ({ x: x + 1 }) })
+ * const before = Block.sequential("main", [inc])
+ * const after = Block.sequential("main", [inc, Block.rename(inc, "again")])
+ * const json = Effect.runSync(Effect.flatMap(Snapshot.start(before, { x: 1 }), (snapshot) => Snapshot.encode(before, snapshot)))
+ * const error = Effect.runSync(Effect.flip(Snapshot.decode(after, json)))
+ * assert(error._tag === "SnapshotMismatch")
+ * assert.equal(error.path, "main.again")
+ * ```
+ */
 export class SnapshotMismatch extends Schema.TaggedError<SnapshotMismatch>()("SnapshotMismatch", {
+  /** where it differs first */
   path: Schema.String,
+  /** what stood there; empty where nothing did */
   was: Schema.String,
+  /** what stands there now; empty where nothing does */
   now: Schema.String
 }) {
   override get message(): string {
@@ -156,8 +232,22 @@ export class SnapshotMismatch extends Schema.TaggedError<SnapshotMismatch>()("Sn
   }
 }
 
-/** Not a snapshot, or a value of it does not go through the Schema of its field. */
+/**
+ * Not a snapshot, or a value of it does not go through the Schema of its field.
+ *
+ * ```ts
+ * import assert from "node:assert"
+ * import { Effect, Schema } from "effect"
+ * import * as Block from "@effect-blocks/core/Block"
+ * import * as Snapshot from "@effect-blocks/core/Snapshot"
+ *
+ * const inc = Block.pure("inc", { inputs: { x: Schema.Number }, outputs: { x: Schema.Number }, run: ({ x }) => ({ x: x + 1 }) })
+ * const error = Effect.runSync(Effect.flip(Snapshot.fromBytes(inc, new Uint8Array([1, 2, 3]))))
+ * assert.equal(error._tag, "SnapshotInvalid")
+ * ```
+ */
 export class SnapshotInvalid extends Schema.TaggedError<SnapshotInvalid>()("SnapshotInvalid", {
+  /** of the variable or frame; empty where the whole is meant */
   path: Schema.String,
   reason: Schema.String
 }) {

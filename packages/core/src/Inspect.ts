@@ -9,6 +9,7 @@ import type { Flat } from "./internal/row.ts"
 
 /** A block that runs, with its path from the composition on. */
 export interface Executed {
+  /** such as `text2image.denoise.unet` */
   readonly path: string
   readonly block: Any
 }
@@ -36,6 +37,7 @@ export const executionBlocks: <B extends Any>(
 type Map<B> = { readonly [name: string]: ReadonlyArray<keyof In<B> & string> }
 /** A block with named workflows. */
 export interface WithWorkflows<W> {
+  /** the names of the workflows, each with the inputs that it is for */
   readonly workflows: W
 }
 /**
@@ -67,6 +69,21 @@ type WorkflowIn<I, K> = Flat<
 >
 /**
  * The block that a workflow names: the same composition with every choice made for its inputs.
+ *
+ * ```ts
+ * import assert from "node:assert"
+ * import { Schema } from "effect"
+ * import * as Block from "@effect-blocks/core/Block"
+ *
+ * const encode = Block.pure("encode", { inputs: { image: Schema.String }, outputs: { latents: Schema.String }, run: ({ image }) => ({ latents: image }) })
+ * const noise = Block.pure("noise", { inputs: { seed: Schema.Int }, outputs: { latents: Schema.String }, run: () => ({ latents: "" }) })
+ * const draw = Block.sequential("draw", [Block.auto("prepare", [Block.when("image", encode), noise])])
+ * const named = Block.workflows(draw, { text2image: ["seed"], image2image: ["image"] })
+ *
+ * const text2image = Block.workflow(named, "text2image")
+ * assert.equal(text2image.name, "text2image")
+ * assert.deepEqual(Block.executionBlocks(text2image, []).map((e) => e.path), ["text2image.prepare.noise"])
+ * ```
  */
 export const workflow: <B extends Any & WithWorkflows<unknown>, const N extends keyof B["workflows"] & string>(
   self: B,
@@ -78,6 +95,7 @@ export const workflow: <B extends Any & WithWorkflows<unknown>, const N extends 
 export interface Component {
   /** the name by which the first block calls it */
   readonly name: string
+  /** the service, or the Reference */
   readonly key: Context.Key<unknown, unknown>
   /** the paths of the blocks that take it */
   readonly paths: ReadonlyArray<string>
@@ -150,11 +168,15 @@ export const toMermaid: (self: Any) => string = internalMermaid.toMermaid
 /** A JSON Schema (draft 2020-12) of an object. */
 export interface InputJsonSchema {
   readonly $schema: string
+  /** the name of the block */
   readonly title: string
   readonly description?: string
   readonly type: "object"
+  /** each input with its type, what it is, and its default where its readers agree on one */
   readonly properties: { readonly [name: string]: { readonly [keyword: string]: unknown } }
+  /** what a caller must give */
   readonly required: ReadonlyArray<string>
+  /** a name that is no input is an error */
   readonly additionalProperties: false
   readonly $defs?: { readonly [name: string]: unknown }
 }

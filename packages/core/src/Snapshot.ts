@@ -42,6 +42,7 @@ export interface Boundary {
   readonly index: number
   /** The number of this boundary, of those that this call looks at, from 0. */
   readonly count: number
+  /** Takes one: its cost is paid only where it is wanted. */
   readonly snapshot: () => Snapshot
 }
 
@@ -185,6 +186,7 @@ export const modify: <B extends Any>(
 
 /** Where a snapshot stands. */
 export interface Position {
+  /** Before anything, after a leaf, or after a whole iteration. */
   readonly at: At
   /** The innermost composite, such as `main.denoise`. */
   readonly path: string
@@ -222,6 +224,7 @@ export const position: (
 /** What two compositions have in common if one can go on with the other's runs. `lines` says it for people, a line for each block. */
 export interface Outline {
   readonly lines: ReadonlyArray<string>
+  /** Of the lines: what snapshots carry. */
   readonly digest: string
 }
 /**
@@ -243,7 +246,21 @@ export const outline = (block: Any): Outline => outlineOf(compiled(block))
 
 /** A snapshot as JSON. */
 export type Json = json.Json
-/** The Schema of the JSON of a snapshot: its frame, not the values of the variables in it, which their own Schemas decode. */
+/**
+ * The Schema of the JSON of a snapshot: its frame, not the values of the variables in it, which their own Schemas decode.
+ *
+ * ```ts
+ * import assert from "node:assert"
+ * import { Effect, Schema } from "effect"
+ * import * as Block from "@effect-blocks/core/Block"
+ * import * as Snapshot from "@effect-blocks/core/Snapshot"
+ *
+ * const inc = Block.pure("inc", { inputs: { x: Schema.Number }, outputs: { x: Schema.Number }, run: ({ x }) => ({ x: x + 1 }) })
+ * const json = Effect.runSync(Effect.flatMap(Snapshot.start(inc, { x: 1 }), (snapshot) => Snapshot.encode(inc, snapshot)))
+ * assert(Schema.is(Snapshot.Json)(JSON.parse(JSON.stringify(json))))
+ * assert(!Schema.is(Snapshot.Json)({}))
+ * ```
+ */
 export const Json = json.Json
 /**
  * To JSON: each value through the Schema of the field that wrote it (of several, the first that takes it and drops no key of
@@ -266,7 +283,22 @@ export const Json = json.Json
  */
 export const encode = (block: Any, snapshot: Snapshot): Effect.Effect<Json, SnapshotMismatch | SnapshotInvalid> =>
   json.encode(compiled(block), snapshot)
-/** From JSON. Everything in it is checked. See `encode` for an example. */
+/**
+ * From JSON. Everything in it is checked: that it is of this composition (`SnapshotMismatch`), and each value (`SnapshotInvalid`).
+ *
+ * ```ts
+ * import assert from "node:assert"
+ * import { Effect, Schema } from "effect"
+ * import * as Block from "@effect-blocks/core/Block"
+ * import * as Snapshot from "@effect-blocks/core/Snapshot"
+ *
+ * const inc = Block.pure("inc", { inputs: { x: Schema.Int }, outputs: { x: Schema.Int }, run: ({ x }) => ({ x: x + 1 }) })
+ * const json = Effect.runSync(Effect.flatMap(Snapshot.start(inc, { x: 1 }), (s) => Snapshot.encode(inc, s)))
+ * const changed = JSON.parse(JSON.stringify(json).replace('"x":1', '"x":"one"'))
+ * const error = Effect.runSync(Effect.flip(Snapshot.decode(inc, changed)))
+ * assert.equal(error._tag, "SnapshotInvalid")
+ * ```
+ */
 export const decode = (block: Any, input: unknown): Effect.Effect<Snapshot, SnapshotMismatch | SnapshotInvalid> =>
   json.decode(compiled(block), input)
 
@@ -292,7 +324,23 @@ export const toBytes = (
   block: Any,
   snapshot: Snapshot
 ): Effect.Effect<Uint8Array, SnapshotMismatch | SnapshotInvalid> => json.toBytes(compiled(block), snapshot)
-/** From the bytes of `toBytes`. Bytes of which some are missing fail with `SnapshotInvalid`. */
+/**
+ * From the bytes of `toBytes`. Bytes of which some are missing fail with `SnapshotInvalid`.
+ *
+ * ```ts
+ * import assert from "node:assert"
+ * import { Effect } from "effect"
+ * import * as Block from "@effect-blocks/core/Block"
+ * import * as Snapshot from "@effect-blocks/core/Snapshot"
+ *
+ * const keep = Block.pure("keep", { inputs: { a: Snapshot.Float32 }, outputs: { a: Snapshot.Float32 }, run: (state) => state })
+ * const program = Effect.gen(function*() {
+ *   const bytes = yield* Snapshot.toBytes(keep, yield* Snapshot.start(keep, { a: new Float32Array(100) }))
+ *   return yield* Effect.flip(Snapshot.fromBytes(keep, bytes.subarray(0, -1)))
+ * })
+ * assert.equal(Effect.runSync(program)._tag, "SnapshotInvalid")
+ * ```
+ */
 export const fromBytes = (block: Any, bytes: Uint8Array): Effect.Effect<Snapshot, SnapshotMismatch | SnapshotInvalid> =>
   json.fromBytes(compiled(block), bytes)
 

@@ -15,7 +15,30 @@ import * as record from "./internal/record.ts"
 type StoreError = KeyValueStore.KeyValueStoreError
 type Store = KeyValueStore.KeyValueStore
 
-/** Another run has this key: in this process, or, seen when it wrote, in another one. */
+/**
+ * Another run has this key: in this process, or, seen when it wrote, in another one.
+ *
+ * ```ts
+ * import assert from "node:assert"
+ * import { Deferred, Effect, Fiber } from "effect"
+ * import { KeyValueStore } from "effect/persistence"
+ * import * as Block from "@effect-blocks/core/Block"
+ * import * as Checkpoint from "@effect-blocks/loop/Checkpoint"
+ *
+ * const program = Effect.gen(function*() {
+ *   const started = yield* Deferred.make<void>()
+ *   const wait = Block.make("wait", { inputs: {}, outputs: {}, run: () => Effect.andThen(Deferred.succeed(started, undefined), Effect.never) })
+ *   const first = yield* Effect.forkChild(Checkpoint.run(wait, {}, { key: "run-17" }))
+ *   yield* Deferred.await(started)
+ *   const error = yield* Effect.flip(Checkpoint.run(wait, {}, { key: "run-17" }))
+ *   yield* Fiber.interrupt(first)
+ *   return error
+ * })
+ * const error = await Effect.runPromise(Effect.provide(program, KeyValueStore.layerMemory))
+ * assert(error._tag === "CheckpointBusy")
+ * assert.equal(error.where, "this process")
+ * ```
+ */
 export class CheckpointBusy extends Schema.TaggedError<CheckpointBusy>()("CheckpointBusy", {
   key: Schema.String,
   where: Schema.Literals(["this process", "another process"])
@@ -24,7 +47,25 @@ export class CheckpointBusy extends Schema.TaggedError<CheckpointBusy>()("Checkp
     return `another run in ${this.where} writes checkpoints under the key '${this.key}': wait for it, or use another key`
   }
 }
-/** There are checkpoints of this key, of a run with other inputs. */
+/**
+ * There are checkpoints of this key, of a run with other inputs.
+ *
+ * ```ts
+ * import assert from "node:assert"
+ * import { Effect, Schema } from "effect"
+ * import { KeyValueStore } from "effect/persistence"
+ * import * as Block from "@effect-blocks/core/Block"
+ * import * as Checkpoint from "@effect-blocks/loop/Checkpoint"
+ *
+ * const inc = Block.pure("inc", { inputs: { x: Schema.Int }, outputs: { x: Schema.Int }, run: ({ x }) => ({ x: x + 1 }) })
+ * const program = Effect.gen(function*() {
+ *   yield* Checkpoint.run(inc, { x: 1 }, { key: "run-17", onSuccess: "keep" })
+ *   return yield* Effect.flip(Checkpoint.run(inc, { x: 2 }, { key: "run-17" }))
+ * })
+ * const error = await Effect.runPromise(Effect.provide(program, KeyValueStore.layerMemory))
+ * assert.equal(error._tag, "CheckpointConflict")
+ * ```
+ */
 export class CheckpointConflict extends Schema.TaggedError<CheckpointConflict>()("CheckpointConflict", {
   key: Schema.String,
   /** the checkpoint that was found */
@@ -34,7 +75,22 @@ export class CheckpointConflict extends Schema.TaggedError<CheckpointConflict>()
     return `checkpoint ${this.sequence} of '${this.key}' is of a run with other inputs: use another key, fork it, or remove it`
   }
 }
-/** There is no such checkpoint, or it is not whole. */
+/**
+ * There is no such checkpoint, or it is not whole.
+ *
+ * ```ts
+ * import assert from "node:assert"
+ * import { Effect, Schema } from "effect"
+ * import { KeyValueStore } from "effect/persistence"
+ * import * as Block from "@effect-blocks/core/Block"
+ * import * as Checkpoint from "@effect-blocks/loop/Checkpoint"
+ *
+ * const inc = Block.pure("inc", { inputs: { x: Schema.Int }, outputs: { x: Schema.Int }, run: ({ x }) => ({ x: x + 1 }) })
+ * const fork = Checkpoint.fork(inc, { key: "run-17" }, { key: "run-18" })
+ * const error = await Effect.runPromise(Effect.provide(Effect.flip(fork), KeyValueStore.layerMemory))
+ * assert.equal(error.message, "there is no checkpoint of 'run-17' that is whole")
+ * ```
+ */
 export class CheckpointMissing extends Schema.TaggedError<CheckpointMissing>()("CheckpointMissing", {
   key: Schema.String,
   sequence: Schema.optionalKey(Schema.Int)
@@ -60,11 +116,13 @@ export interface Options {
 }
 /** What is known of a checkpoint. */
 export interface Info {
+  /** Of the run. */
   readonly key: string
   /** Grows by one with each checkpoint of a key. */
   readonly sequence: number
   /** When it was written, in milliseconds since 1970. */
   readonly time: number
+  /** Before anything, after a leaf, or after a whole iteration. */
   readonly at: Snapshot.At
   /** Where the run stood, such as `main.denoise`. */
   readonly path: string

@@ -50,11 +50,15 @@ export const iterate: {
 
 /** What owns a loop's structure: give it blocks with `fromBlocks`. `S` says what it reads, provides and writes. */
 export interface Wrapper<out Name extends string, in out S extends Shape> {
+  /** `loop`: where it stands is data; `custom`: a function */
   readonly kind: S["kind"]
   readonly name: Name
   readonly description: string
+  /** what the wrapper itself reads */
   readonly inputs: Fields
+  /** the iteration variables */
   readonly provides: Fields
+  /** what the wrapper itself writes */
   readonly outputs: Fields
   readonly "~shape"?: (shape: S) => S
 }
@@ -77,6 +81,7 @@ export interface Loop<
 }
 
 interface Described {
+  /** What it is for, for `describe` and the command line. */
   readonly description?: string
   /** Part of the digest of snapshots: change it when the functions come to mean something else. */
   readonly version?: string
@@ -140,11 +145,17 @@ export const make: <
     readonly inputs: I
     /** The iteration variables: ordinary inputs of the blocks inside. They never leave the loop. */
     readonly provides: P & Apart<Name, P, I>
+    /** The Schema of the place of the loop: snapshots store it. */
     readonly cursor: C
+    /** Where it begins. */
     readonly initial: (inputs: RunRow<I>) => NoInfer<C>["Type"]
+    /** Whether there is an iteration at this place. */
     readonly while: (cursor: NoInfer<C>["Type"], inputs: RunRow<I>) => boolean
+    /** The iteration variables at this place. */
     readonly iteration: (cursor: NoInfer<C>["Type"], inputs: RunRow<I>) => Type<P>
+    /** The place after this one. */
     readonly next: (cursor: NoInfer<C>["Type"], inputs: RunRow<I>) => NoInfer<C>["Type"]
+    /** What the wrapper itself writes: `done` gives it. */
     readonly outputs?: O
   } & Collecting<L> &
     Done<NoInfer<C>["Type"], I, O>
@@ -201,6 +212,7 @@ export const count: <
   name: Name,
   options: Described &
     Collecting<L> & {
+      /** How often: a number, or the name of an input that says it. */
       readonly times: T
       /** The name of the iteration variable. Default: `i`. */
       readonly as?: [V] extends [T] ? Problem<`'${V}' is already an input of loop '${Name}'`, {}> : V
@@ -367,9 +379,13 @@ export const custom: <
 >(
   name: Name,
   options: Described & {
+    /** What the function itself reads of the state. */
     readonly inputs: I
+    /** The iteration variables that it gives each step. They never leave the loop. */
     readonly provides: P & Apart<Name, P, I>
+    /** What it puts into the state that it ends with. */
     readonly outputs?: O
+    /** States are values: the one that was passed to a step is as it was. */
     readonly loop: (
       state: CustomState<RunRow<I>>,
       loopStep: (
@@ -494,7 +510,21 @@ export type Next<O> =
 /**
  * Runs to the end of the next iteration of any loop inside. A position is immutable and can be stored (`Snapshot.toBytes`); asking
  * twice from one position is a fork. Layers given inside the block are built for each call: give them around the calls to keep them.
- * See `start` for an example.
+ *
+ * ```ts
+ * import assert from "node:assert"
+ * import { Effect, Schema } from "effect"
+ * import * as Block from "@effect-blocks/core/Block"
+ * import * as Loop from "@effect-blocks/loop/Loop"
+ *
+ * const inc = Block.pure("inc", { inputs: { x: Schema.Int }, outputs: { x: Schema.Int }, run: ({ x }) => ({ x: x + 1 }) })
+ * const loop = Loop.fromBlocks(Loop.count("loop", { times: 1 }), [inc])
+ * const program = Effect.gen(function*() {
+ *   const first = yield* Loop.next(loop, yield* Loop.start(loop, { x: 0 }))
+ *   return first._tag === "Done" ? first : yield* Loop.next(loop, first.position)
+ * })
+ * assert.deepEqual(Effect.runSync(program), { _tag: "Done", output: { x: 1 } })
+ * ```
  */
 export const next: <B extends Any>(
   block: B,

@@ -6,6 +6,7 @@ import type { Branch, Compiled, Node, Plan, Rec } from "./node.ts"
 import type { IterationEvent } from "./progress.ts"
 import { copy, picker } from "./state.ts"
 
+/** A composite that the run is inside of, and where in it. */
 export interface Frame {
   readonly block: Compiled
   readonly node: Node
@@ -28,6 +29,7 @@ export interface Frame {
 export type At = "start" | "leaf" | "iteration"
 
 const nothing: ReadonlyArray<Array<unknown>> = []
+/** The frame of a composite that is entered. */
 export const frame = (block: Compiled, node: Node, state: Rec, own: boolean, pc: number): Frame => ({
   block,
   node,
@@ -48,6 +50,7 @@ export const joinPath = (outer: string, inner: string): string =>
 
 const isShell = (node: Node): boolean => "shell" in node && node.shell === true
 
+/** The frames of a run, from the base to the innermost composite, and the moves between leaves. */
 export class Machine {
   readonly stack: Array<Frame> = []
   at: At = "start"

@@ -13,6 +13,7 @@ import type { Listener } from "./progress.ts"
 
 /** The variables of a run, by name. A variable that is `undefined` is not there. */
 export type Rec = Record<string, any>
+/** What a block declares to read or to write. */
 export type Fields = Schema.Struct.Fields
 
 /** Somebody listens to iterations, also to those of loops inside blocks that are atomic for the stepping interpreter. */
@@ -164,4 +165,5 @@ export interface Compiled {
   pipe(...fs: ReadonlyArray<(a: any) => any>): any
 }
 
+/** A block as the interpreters see it. */
 export const compiled = (block: Block.Any): Compiled => block as unknown as Compiled

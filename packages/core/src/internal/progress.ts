@@ -13,6 +13,7 @@ export interface IterationEvent {
   /** the variables at the end of the iteration */
   readonly state: Readonly<Record<string, unknown>>
 }
+/** Told of each iteration that has finished; the run waits for it. */
 export type Listener = (event: IterationEvent) => Effect.Effect<void>
 /** Who hears of finished iterations. Default: nobody, and then the fast interpreter runs. */
 export const Progress = Context.Reference<Listener | null>("effect-blocks/Progress", { defaultValue: () => null })

@@ -7,6 +7,7 @@ import type { Rec } from "./node.ts"
 const State = function () {} as unknown as new () => Rec
 ;(State as any).prototype = Object.create(null)
 
+/** a state without variables */
 export const empty = (): Rec => new State()
 /** a shallow copy of a state */
 export const copy = (state: Rec): Rec => {

@@ -42,6 +42,7 @@ export interface Hook {
   readonly on: "leaf" | "iteration" | "any"
   readonly at: (machine: Machine) => Effect.Effect<unknown, any, any> | null
 }
+/** Who watches a run. */
 export interface Observer {
   readonly hook: Hook | null
   /** Told of every iteration, before the hook; also of iterations inside blocks that are atomic. */
@@ -57,6 +58,7 @@ export const hasIterations = (block: Compiled): boolean => block.blocks.length >
 export const inside = (run: Run, segment: string): Run =>
   run.watch === null ? run : { ...run, watch: { path: joinPath(run.watch.path, segment), emit: run.watch.emit } }
 
+/** Moves a machine on and runs its leaves, to its end or to where whoever watches wants it left. */
 export const drive = (m: Machine, run: Run, observer: Observer): Effect.Effect<"done" | "left", any, any> =>
   Effect.suspend(() => {
     const { hook, listener } = observer
