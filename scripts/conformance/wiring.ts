@@ -10,8 +10,8 @@ import { build, type Built } from "./wiring/build.ts"
 import { compareProperties, compareResolved, isError, type Problems, same } from "./wiring/compare.ts"
 import { childrenOf, type Composition, everyPart, type Param } from "./wiring/composition.ts"
 import { comparePreset } from "./wiring/preset.ts"
-import { type AnyBlock, type Program, untyped, type Values } from "./wiring/program.ts"
-import { type Result, run } from "./wiring/run.ts"
+import { type AnyBlock, type Program, untyped } from "./wiring/program.ts"
+import { type Result, run, type State } from "./wiring/run.ts"
 
 const attempt = <A>(make: () => A): A | { readonly error: string } => {
   try {
@@ -44,7 +44,9 @@ const compareRun = (place: string, result: Result, recorded: Case): Problems => 
     group,
     [...new Set(names)].toSorted()
   ])
-  const got = Object.entries(groups).map(([group, names]) => [group, names.toSorted()])
+  const got = Object.entries(groups).flatMap(([group, names]) =>
+    names.length === 0 ? [] : [[group, names.toSorted()] as const]
+  )
   return [
     ...same(place, values, Object.fromEntries(expected)),
     ...same(`${place}: groups`, Object.fromEntries(got), Object.fromEntries(mapping))
@@ -57,16 +59,17 @@ const compareRuns = (
   accepted: ReadonlyArray<Param>,
   runs: ReadonlyArray<Case>
 ): Problems => {
-  let state: Values | undefined
+  let earlier: State | undefined
   return runs.flatMap((recorded, i) => {
-    const before = recorded["continues_previous_state"] === true ? state : undefined
+    const before = recorded["continues_previous_state"] === true ? earlier : undefined
     const result = run(block, program, {
       accepted,
       inputs: recorded["inputs"],
       output: recorded["output"],
-      state: before
+      state: before?.state,
+      absent: before?.absent
     })
-    state = result._tag === "State" ? result.after.state : undefined
+    earlier = result._tag === "State" ? result.after : undefined
     return compareRun(`run ${i + 1}`, result, recorded)
   })
 }

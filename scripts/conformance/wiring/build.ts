@@ -9,6 +9,7 @@ import {
   type Edit,
   type FromDict,
   loopParams,
+  perhaps,
   resolved,
   type Rule,
   type Sequential,
@@ -32,9 +33,14 @@ const sequentialOf = (name: string, { blocks, class: description, workflows }: S
   const steps: Array<Block.Any> = []
   for (const [step, block] of blocks) {
     steps.push(blockOf(step, block, { ...around, unsure }))
-    unsure = new Set([...unsure, ...unsurely(block)])
+    const skipped = around.purpose === "run" ? perhaps(block) : []
+    unsure = new Set([...unsure, ...unsurely(block), ...skipped])
   }
-  const made = Block.sequential(name, steps, { description })
+  return withWorkflows(Block.sequential(name, steps, { description }), workflows)
+}
+
+/** Workflows are of the sequence as it is at last: an edited one gets them anew. */
+const withWorkflows = (made: Block.Any, workflows: Sequential["workflows"]): Block.Any => {
   if (workflows === undefined) return made
   const known = Object.entries(workflows).map(([workflow, given]) => [
     workflow,
@@ -139,8 +145,11 @@ export const editedComposition = (composition: Composition, edits: ReadonlyArray
   const blocks = [...composition.blocks]
   for (const edit of edits) {
     const at = blocks.findIndex(([name]) => name === edit[1])
-    if (edit[0] === "insert") blocks.splice(edit[3], 0, [edit[1], edit[2]])
-    else if (edit[0] === "set") blocks.splice(at < 0 ? blocks.length : at, 1, [edit[1], edit[2]])
+    if (edit[0] === "insert") {
+      // a name that is there moves
+      if (at >= 0) blocks.splice(at, 1)
+      blocks.splice(edit[3], 0, [edit[1], edit[2]])
+    } else if (edit[0] === "set") blocks.splice(at < 0 ? blocks.length : at, 1, [edit[1], edit[2]])
     else if (at < 0) throw new WiringError({ message: `there is no block '${edit[1]}'` })
     else blocks.splice(at, 1)
   }
@@ -166,8 +175,11 @@ const applied = (self: Steps, edit: Edit, around: Around): Steps => {
   const [kind, name] = edit
   if (kind === "pop") return steps(Block.remove(self, name))
   const block = blockOf(name, edit[2], around)
-  const names = self.steps.map((step) => step.name)
-  if (kind === "set" && names.includes(name)) return steps(Block.replace(self, name, block))
+  if (kind === "set" && self.steps.some((step) => step.name === name)) return steps(Block.replace(self, name, block))
+  const known = self.steps.some((step) => step.name === name)
+  // a name that is there moves
+  if (known && self.steps.length > 1) return applied(steps(Block.remove(self, name)), edit, around)
+  const names = known ? [] : self.steps.map((step) => step.name)
   const index = kind === "insert" ? edit[3] : names.length
   const before = names.at(index)
   const last = names.at(-1)
@@ -191,7 +203,8 @@ export const build = (composition: Composition, edits: ReadonlyArray<Edit>): Bui
     const around = { program, purpose, unsure: new Set<string>() }
     const made = blockOf(composition.class, whole, around)
     if (!isSequence(whole)) return untyped(made)
-    return untyped(edits.reduce((self, edit) => applied(self, edit, around), steps(made)))
+    const edited = edits.reduce((self, edit) => applied(self, edit, around), steps(made))
+    return untyped(edits.length > 0 && whole.kind === "sequential" ? withWorkflows(edited, whole.workflows) : edited)
   }
   return { program, block: make("run"), declared: make("look") }
 }

@@ -2,14 +2,28 @@
 import { isDeepStrictEqual } from "node:util"
 import * as Block from "@effect-blocks/core/Block"
 import { type AnyBlock, isPrivate, type Program, unhooked } from "./program.ts"
-import { hiddenOutputs, leavesOf, type Param, type Value } from "./composition.ts"
+import {
+  hiddenOutputs,
+  leavesOf,
+  outputNames as outputNamesOf,
+  type Param,
+  resolved,
+  type Value
+} from "./composition.ts"
 import { defaultOf, triggersOf } from "./run.ts"
 
 export type Problems = ReadonlyArray<string>
 
 const text = (value: unknown): string => JSON.stringify(value) ?? "nothing"
+/** Python's integers have no negative zero, and JSON does not say which numbers were integers. */
+const unsigned = (value: unknown): unknown => {
+  if (Array.isArray(value)) return value.map(unsigned)
+  if (typeof value === "object" && value !== null)
+    return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, unsigned(inner)]))
+  return value === 0 ? 0 : value
+}
 export const same = (place: string, got: unknown, want: unknown): Problems =>
-  isDeepStrictEqual(got, want) ? [] : [`${place}: ${text(got)} instead of ${text(want)}`]
+  isDeepStrictEqual(unsigned(got), unsigned(want)) ? [] : [`${place}: ${text(got)} instead of ${text(want)}`]
 
 export const isError = (recorded: unknown): boolean =>
   typeof recorded === "object" && recorded !== null && "error" in recorded
@@ -31,11 +45,20 @@ const named = (params: ReadonlyArray<{ readonly name: string | null }>): Readonl
 const visible = (names: ReadonlyArray<string>, { groups }: Program) =>
   names.filter((name) => !isPrivate(name) && !groups.has(name))
 
-/** An input that only we have is a trigger, or what an earlier block may have left unwritten. */
-const inputNames = (place: string, block: Block.Any, program: Program, want: ReadonlyArray<Param>): Problems => {
+/**
+ * An input that only we have is a trigger, or what an earlier block may have left unwritten; then it is not required,
+ * unless a choice that is made has put an unsure block before one that needs its output.
+ */
+const inputNames = (
+  place: string,
+  block: Block.Any,
+  program: Program,
+  want: ReadonlyArray<Param>,
+  isResolved = false
+): Problems => {
   const triggers = triggersOf(program)
   const { required } = Block.inputJsonSchema(block)
-  const written = new Set(program.parts.flatMap(leavesOf).flatMap((leaf) => leaf.outputs.map(({ name }) => name)))
+  const written = new Set(program.parts.flatMap((part) => [...outputNamesOf(part)]))
   const names = visible(Object.keys(block.inputs), program)
   // in order: what is also written may be an input from another block on
   const both = (name: string) => !written.has(name) && !triggers.has(name) && names.includes(name)
@@ -49,7 +72,7 @@ const inputNames = (place: string, block: Block.Any, program: Program, want: Rea
       place,
       names,
       named(want),
-      (name) => !required.includes(name) && (triggers.has(name) || written.has(name))
+      (name) => (isResolved || !required.includes(name)) && (triggers.has(name) || written.has(name))
     ),
     ...want.flatMap(({ kwargs_type: group, name }) =>
       name === null && group !== undefined && !(group in block.inputs)
@@ -80,6 +103,19 @@ interface Input extends Param {
   readonly name: string
   readonly defaults_by_block?: { readonly [branch: string]: Value }
 }
+/**
+ * A loop lists an input again where it is declared in another way, and the sequence or choice that it is in goes by one of
+ * them, while the blocks of the loop go by all.
+ */
+const isListedAgain = (program: Program, name: string): boolean =>
+  program.parts.some((part) => {
+    const loop = part.kind === "from_dict" ? resolved(part) : part
+    if (loop.kind !== "loop" || part === program.parts[0]) return false
+    const declared = [...(loop.loop_inputs ?? []), ...leavesOf(loop).flatMap((leaf) => leaf.inputs)]
+    const ways = declared.filter((param) => param.name === name).map((param) => param.default ?? null)
+    return new Set(ways.map(text)).size > 1
+  })
+
 const inputOf = (block: Block.Any, input: Input, needed: ReadonlyArray<string>): Problems => {
   const { default: value = null, defaults_by_block: branches, name } = input
   const place = `input '${name}'`
@@ -126,7 +162,11 @@ export const compareProperties = (block: AnyBlock, program: Program, want: Prope
     })
   return [
     ...inputNames("inputs", block, program, want.inputs),
-    ...seen.flatMap((input) => (input.name in block.inputs ? inputOf(block, input, want.required_inputs_sorted) : [])),
+    ...seen.flatMap((input) =>
+      input.name in block.inputs && !isListedAgain(program, input.name)
+        ? inputOf(block, input, want.required_inputs_sorted)
+        : []
+    ),
     ...outputNames("outputs", block, program, named(want.intermediate_outputs)),
     ...same("components", keysOf(block, "component/"), unique(want.expected_components.map(([name]) => name))),
     ...same("configs", keysOf(block, "config/"), unique(want.expected_configs.map(([name]) => name))),
@@ -169,12 +209,12 @@ const stepsOf = (block: Block.Any, given: ReadonlyArray<string>) => {
   return steps.filter(([path], i) => i === 0 || path !== steps[i - 1]![0])
 }
 
-/** `resolved` is the composition with its choices made. */
+/** `chosen` is the composition with its choices made. */
 export const compareResolved = (
   place: string,
   block: Block.Any,
   given: ReadonlyArray<string>,
-  resolved: Block.Any,
+  chosen: Block.Any,
   program: Program,
   want: Resolved | null
 ): Problems => {
@@ -185,16 +225,21 @@ export const compareResolved = (
     return same(place, classes, want.leaf === "SequentialPipelineBlocks" ? [] : [want.leaf])
   }
   // a branch that is a loop by itself is shown by what is in it
-  const root = steps.length === 1 && steps[0]![0] === "" ? insideOf(block, given) : steps
+  const isLoop = steps.length === 1 && steps[0]![0] === ""
+  const root = isLoop ? insideOf(block, given) : steps
   return [
     ...same(place, root, want.blocks),
     ...inputNames(
       `${place}: inputs`,
-      resolved,
+      chosen,
       program,
-      (want.inputs ?? []).map((name) => ({ name }))
+      (want.inputs ?? []).map((name) => ({ name })),
+      true
     ),
-    ...outputNames(`${place}: outputs`, resolved, program, want.outputs ?? [])
+    // of a loop by itself diffusers lists what its last block writes
+    ...outputNames(`${place}: outputs`, chosen, program, want.outputs ?? []).filter(
+      (problem) => !isLoop || !problem.endsWith("is too much")
+    )
   ]
 }
 const insideOf = (block: Block.Any, given: ReadonlyArray<string>) =>

@@ -115,8 +115,12 @@ export const loopParams = (loop: Loop): ReadonlyMap<string, Param> => {
   return params
 }
 
-const outputNames = (composition: Composition): ReadonlySet<string> => {
-  const own = composition.kind === "loop" ? (composition.loop_outputs ?? []) : []
+/** What a composition writes, and what its loops say they do. */
+export const outputNames = (composition: Composition): ReadonlySet<string> => {
+  const own = everyPart(composition).flatMap((part) => {
+    const whole = part.kind === "from_dict" ? resolved(part) : part
+    return whole.kind === "loop" ? (whole.loop_outputs ?? []) : []
+  })
   return new Set([...own, ...leavesOf(composition).flatMap((leaf) => leaf.outputs)].map(({ name }) => name))
 }
 
@@ -151,6 +155,10 @@ export const unsurely = (composition: Composition): ReadonlyArray<string> => {
   const sure = surely(composition)
   return [...outputNames(composition)].filter((name) => !sure.has(name))
 }
+
+/** What a block that may be skipped writes; whether it did is asked where the value is read. */
+export const perhaps = (composition: Composition): ReadonlyArray<string> =>
+  isSkippable(composition) ? [...outputNames(composition)] : []
 
 /**
  * The outputs that diffusers does not list: those of a block of a sequence whose own name is one of its input names.

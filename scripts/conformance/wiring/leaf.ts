@@ -67,6 +67,8 @@ export const leafOf = (name: string, leaf: Leaf, around: Around): Block.Any => {
   for (const group of groups) writes[group] = [...produced.values()].includes(group) ? Group : Field.optional(Group)
   for (const [variable, at] of shared) {
     if (!targets.has(variable)) continue
+    // what diffusers does not list
+    if (purpose === "look" && at === variable && loop?.declared.has(variable) !== true) continue
     writes[at] ??= Field.optional(Schema.Json)
     if (loop?.declared.has(variable) === true) writes[variable] ??= Field.optional(Schema.Json)
   }

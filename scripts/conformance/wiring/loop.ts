@@ -1,5 +1,6 @@
 /** Makes a block of a loop: a wrapper as data. */
 import * as Block from "@effect-blocks/core/Block"
+import * as Field from "@effect-blocks/core/Field"
 import * as Loop from "@effect-blocks/loop/Loop"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
@@ -13,12 +14,15 @@ import {
   type Value
 } from "./composition.ts"
 import { countOf, evaluate } from "./expression.ts"
-import { type Around, fieldOf, type Fields, untyped, type Values, WiringError } from "./program.ts"
+import { type Around, fieldOf, type Fields, isThere, untyped, type Values, WiringError } from "./program.ts"
 
-const wrapperOf = (name: string, { class: description, iterate, loop_inputs: own = [] }: LoopOf, params: Params) => {
+const wrapperOf = (name: string, loop: LoopOf, params: Params) => {
+  const { class: description, iterate, loop_inputs: own = [] } = loop
   const inputs: Fields = {}
   const steering = iterate.count ?? iterate.down_from ?? iterate.over ?? iterate.until![0]
-  for (const variable of [...own.map((param) => param.name), steering])
+  const passed = passedOn(loop)
+  const read = passed.filter((variable) => params.has(variable))
+  for (const variable of [...own.map((param) => param.name), steering, ...read])
     if (variable !== null) inputs[variable] = fieldOf({ name: variable, ...params.get(variable) }, new Set())
   const items = (given: Values): ReadonlyArray<Value> => {
     const value = given[steering] ?? null
@@ -43,9 +47,28 @@ const wrapperOf = (name: string, { class: description, iterate, loop_inputs: own
       const item = items[at] ?? null
       return iterate.over === undefined ? { $i: iterate.until === undefined ? item : at } : { $i: at, $t: item }
     },
-    next: ({ at, items }) => ({ at: at + 1, items })
+    next: ({ at, items }) => ({ at: at + 1, items }),
+    outputs: {
+      [ranOf(name)]: Schema.Json,
+      ...Object.fromEntries(passed.map((variable) => [variable, Field.optional(Schema.Json)]))
+    },
+    done: ({ at }, given) => {
+      const values = given as Values
+      const kept = read.flatMap((variable) => (isThere(values[variable]) ? [[variable, values[variable]]] : []))
+      return { [ranOf(name)]: at, ...Object.fromEntries(kept) }
+    }
   })
 }
+/** What a loop declares as its own output although no block in it writes it: an input that it passes on, or nothing. */
+const passedOn = (loop: LoopOf): ReadonlyArray<string> => {
+  const leaves = childrenOf(loop).flatMap(leavesOf)
+  const written = new Set(
+    leaves.flatMap((leaf) => [...leaf.outputs.map((output) => output.name), ...leaf.ops.map(([target]) => target)])
+  )
+  return (loop.loop_outputs ?? []).map((output) => output.name).filter((variable) => !written.has(variable))
+}
+/** How often a loop ran: a variable that only the interpreter knows. */
+const ranOf = (name: string): string => `$${name}.ran`
 type Params = ReadonlyMap<string, Param>
 const nothing = { local: new Map(), iteration: {}, config: () => null, component: () => null }
 
@@ -70,7 +93,8 @@ export const loopOf = (
   const late = [...names].filter((output) => !params.has(output))
   if (late.length === 0) return made
   return Block.tap(untyped(made), (out) => {
-    const lacking = late.find((output) => out[output] === undefined)
+    // what was there before the loop is not what its blocks wrote
+    const lacking = late.find((output) => out[ranOf(name)] === 0 || out[output] === undefined)
     return lacking === undefined
       ? Effect.void
       : Effect.fail(new WiringError({ message: `Output '${lacking}' is declared and not written` }))

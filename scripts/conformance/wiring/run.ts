@@ -56,6 +56,8 @@ export interface Run {
   readonly output?: string | ReadonlyArray<string> | null
   /** the state that a run before this one left */
   readonly state?: Values | undefined
+  /** of that run, the inputs that were passed as None and not read */
+  readonly absent?: ReadonlyArray<string> | undefined
   /** the inputs that the pipeline has in diffusers */
   readonly accepted: ReadonlyArray<Param>
 }
@@ -65,17 +67,27 @@ export interface State {
   /** as diffusers holds it: the members of groups beside the other variables */
   readonly values: Values
   readonly groups: { readonly [group: string]: ReadonlyArray<string> }
+  readonly absent: ReadonlyArray<string>
 }
 export type Result =
   | { readonly _tag: "State"; readonly after: State }
   | { readonly _tag: "Output"; readonly value: Value }
   | { readonly _tag: "Failed"; readonly message: string }
 
-const stateOf = (block: AnyBlock, program: Program, accepted: ReadonlyArray<Param>, all: Values): State => {
+const isNull = (value: Value | undefined): boolean => value === null
+
+const stateOf = (block: AnyBlock, program: Program, request: Run, all: Values): State => {
+  const { accepted, inputs } = request
+  const passed = Object.keys(inputs).filter((name) => isNull(inputs[name]))
+  // None that is passed stays until a block reads it
+  const absent = [...(request.absent ?? []), ...passed].filter(
+    (name) => !(name in all) && !(name in inputs && !isNull(inputs[name]))
+  )
+
   const state = Object.fromEntries(Object.entries(all).filter(([name, value]) => !isPrivate(name) && value !== null))
   const values: Record<string, Value> = {}
   for (const { name } of accepted) {
-    const value = name === null || name in all ? undefined : defaultOf(block, name)
+    const value = name === null || name in all || absent.includes(name) ? undefined : defaultOf(block, name)
     if (name !== null && value !== undefined) values[name] = value
   }
   const groups: Record<string, ReadonlyArray<string>> = {}
@@ -86,15 +98,16 @@ const stateOf = (block: AnyBlock, program: Program, accepted: ReadonlyArray<Para
       for (const [member, one] of Object.entries(value as Values)) if (one !== null) values[member] = one
     }
   }
-  return { state, values, groups }
+  return { state, values, groups, absent }
 }
 
 export const triggersOf = (program: Program): ReadonlySet<string> => new Set(program.parts.flatMap(triggerNames))
 
 export const run = (block: AnyBlock, program: Program, request: Run): Result => {
-  const { accepted, output, state } = request
+  const { output, state } = request
   const fresh = state === undefined ? early(block, request, triggersOf(program)) : {}
-  const before = { ...fresh, ...state, ...given(request, program) }
+  const kept = Object.entries(state ?? {}).filter(([name]) => !isNull(request.inputs[name]))
+  const before = { ...fresh, ...Object.fromEntries(kept), ...given(request, program) }
   const services = [...program.components.values()].reduce(
     (context, [key, instance]) => Context.add(context, key, instance),
     Context.empty() as Context.Context<never>
@@ -109,8 +122,17 @@ export const run = (block: AnyBlock, program: Program, request: Run): Result => 
     )
   )
   if (Exit.isFailure(exit)) return { _tag: "Failed", message: Errors.pretty(exit.cause) }
-  if (selects) return { _tag: "Output", value: exit.value as Value }
-  const after = stateOf(block, program, accepted, exit.value as Values)
+  // what was never written has its default there, or is None
+  const { accepted } = request
+  const late = (name: string) =>
+    accepted.some((param) => param.name === name) && !(name in request.inputs) ? defaultOf(block, name) : undefined
+  const orNull = (name: string, value: unknown) => (value ?? late(name) ?? null) as Value
+  if (selects && typeof output === "string") return { _tag: "Output", value: orNull(output, exit.value) }
+  if (selects) {
+    const written = exit.value as Values
+    return { _tag: "Output", value: Object.fromEntries(wanted.map((name) => [name, orNull(name, written[name])])) }
+  }
+  const after = stateOf(block, program, request, exit.value as Values)
   if (wanted.length === 0) return { _tag: "State", after }
   const picked = Object.fromEntries(wanted.map((name) => [name, after.values[name] ?? null]))
   return { _tag: "Output", value: typeof output === "string" ? (picked[output] ?? null) : picked }
