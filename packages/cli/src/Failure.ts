@@ -15,7 +15,7 @@ import * as Schema from "effect/Schema"
  * import { exitCodes } from "@effect-blocks/cli/Failure"
  * import assert from "node:assert"
  *
- * assert.deepEqual(exitCodes, { success: 0, failure: 1, usage: 2, interrupted: 130 })
+ * assert.deepEqual(exitCodes, { success: 0, failure: 1, usage: 2, interrupted: 130, unread: 141 })
  * ```
  */
 export const exitCodes = {
@@ -26,7 +26,9 @@ export const exitCodes = {
   /** the command line, or a file or folder that it names, is not as it must be; nothing has run */
   usage: 2,
   /** stopped by Ctrl-C (SIGINT) or SIGTERM */
-  interrupted: 130
+  interrupted: 130,
+  /** nobody reads the output any more: the code of a program that SIGPIPE ends */
+  unread: 141
 } as const
 
 /**
@@ -78,8 +80,35 @@ const refusals: ReadonlySet<string> = new Set([
   "ModelLoadError",
   "ProviderUnavailableError",
   "SchedulerError",
+  "GuiderError",
   "ConfigError"
 ])
+
+/** Of a hub: what is said of a repository or a setting that is not as it must be. What the others mean may be over later. */
+const refusedByHub: ReadonlySet<unknown> = new Set([
+  "Invalid",
+  "Unauthorized",
+  "NotFound",
+  "TooLarge",
+  "Unsafe",
+  "Offline",
+  "FileSystem"
+])
+
+/** What to do about it in words of the command line, where the library speaks of its own settings. */
+const hubAdvice: Readonly<Record<string, string>> = {
+  Offline: "run it once without --offline and HF_HUB_OFFLINE, or name the cache with --cache-dir",
+  NoSpace: "free some space, or name another folder with --cache-dir; what came is kept",
+  FileSystem: "see that --cache-dir, or HF_HUB_CACHE, names a folder that may be written",
+  TooLarge: "download what is needed of it otherwise, and give its folder"
+}
+
+const hubMessage = (error: object): string => {
+  const text = (name: string) => (Predicate.hasProperty(error, name) ? String(error[name]) : "")
+  const file = Predicate.hasProperty(error, "file") && Predicate.isString(error.file) ? `/${error.file}` : ""
+  const advice = hubAdvice[text("reason")] ?? text("advice")
+  return `--model: ${text("repo")}${file}: ${text("detail")}; ${advice}`
+}
 
 const tagOf = (error: unknown): string | undefined =>
   Predicate.hasProperty(error, "_tag") && Predicate.isString(error._tag) ? error._tag : undefined
@@ -88,13 +117,42 @@ const messageOf = (error: unknown): string => (error instanceof Error ? error.me
 /** A field's name as people typed it: as a flag, where one stands for it. */
 const naming = (flags: ReadonlyMap<string, string>) => (field: string) => flags.get(field) ?? field
 
+/** The inputs of a pipeline by the names that a guider and a scheduler have for them. */
+const inputNames: Readonly<Record<string, string>> = {
+  guidance_scale: "guidanceScale",
+  guidance_rescale: "guidanceRescale",
+  steps: "numInferenceSteps",
+  timesteps: "timesteps",
+  sigmas: "sigmas",
+  eta: "eta",
+  strength: "strength",
+  originalInferenceSteps: "originalInferenceSteps"
+}
+
+/** The input that a guider or a scheduler refuses during a run, where its error says which. */
+const scaleOrStep = (error: object): string | undefined => {
+  if ("option" in error && Predicate.isString(error.option)) return inputNames[error.option]
+  if (!("reason" in error) || error.reason !== "InvalidRequest") return undefined
+  const first = /\b(?:steps|timesteps|sigmas|eta|strength|originalInferenceSteps)\b/.exec(messageOf(error))?.[0]
+  return first === undefined ? undefined : inputNames[first]
+}
+
 const inputMessage = (error: object, name: (field: string) => string): string | undefined => {
+  const tag = tagOf(error)
+  if (tag === "HubError") return hubMessage(error)
+  if (tag === "GuiderError" || tag === "SchedulerError") {
+    const field = scaleOrStep(error)
+    return field === undefined ? undefined : `${name(field)}: ${messageOf(error)}`
+  }
   if ("issues" in error && Array.isArray(error.issues)) {
     const issues = error.issues.map((issue: { field: string; path: string; reason: string }) => {
       const rest = issue.path.startsWith(issue.field) ? issue.path.slice(issue.field.length) : ""
       return `${name(issue.field)}${rest}: ${issue.reason}`
     })
     return issues.join("; ")
+  }
+  if ("missing" in error && Array.isArray(error.missing)) {
+    return error.missing.map((field: string) => `${name(field)}: is missing`).join("; ")
   }
   if ("field" in error && Predicate.isString(error.field) && "actual" in error && "expected" in error) {
     return `${name(error.field)}: ${error.field} is ${String(error.actual)}, expected ${String(error.expected)}`
@@ -124,8 +182,12 @@ export const fromCause = (cause: Cause.Cause<unknown>, flags: ReadonlyMap<string
   const error = Cause.squash(cause)
   const path = Errors.pathOf(cause)
   const tag = tagOf(error) ?? (error instanceof Error ? error.name : "Error")
+  const has = (name: string, wanted: (value: unknown) => boolean) =>
+    Predicate.hasProperty(error, name) && wanted(error[name])
   const refused =
-    refusals.has(tag) || (tag === "OutputError" && Predicate.hasProperty(error, "before") && error.before === true)
+    refusals.has(tag) ||
+    (tag === "OutputError" && has("before", (before) => before === true)) ||
+    (tag === "HubError" && has("reason", (reason) => refusedByHub.has(reason)))
   const named = Predicate.isObjectKeyword(error) ? inputMessage(error, naming(flags)) : undefined
   const where = path === undefined || refused ? "" : ` (in ${path})`
   return {

@@ -3,8 +3,11 @@
  *
  * @module
  */
+import type { Any } from "@effect-blocks/core/Block"
 import * as Pipeline from "@effect-blocks/core/Pipeline"
 import * as Fields from "@effect-blocks/diffusion/Fields"
+import * as Guider from "@effect-blocks/diffusion/Guider"
+import * as LatentConsistency from "@effect-blocks/diffusion/pipelines/LatentConsistency"
 import * as StableDiffusion from "@effect-blocks/diffusion/pipelines/StableDiffusion"
 import * as StableDiffusionXL from "@effect-blocks/diffusion/pipelines/StableDiffusionXL"
 import * as Repository from "@effect-blocks/diffusion/Repository"
@@ -18,6 +21,8 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import { totalmem } from "node:os"
+import { UsageError } from "./Failure.ts"
+import * as Guiders from "./Guiders.ts"
 import * as LatentPreview from "./LatentPreview.ts"
 import type { ModelFolder } from "./ModelFolder.ts"
 import * as Pipelines from "./Pipelines.ts"
@@ -25,7 +30,7 @@ import * as ProgressBar from "./ProgressBar.ts"
 import { Reporter } from "./Reporter.ts"
 import * as Schedulers from "./Schedulers.ts"
 
-/** One picture to make. */
+/** One run to make: a picture, or `numImagesPerPrompt` of them. */
 export interface Wanted {
   /** what progress calls it */
   readonly label: string
@@ -38,6 +43,14 @@ export interface Request {
   readonly model: ModelFolder
   /** a name of `Schedulers.names`; the model's own when absent */
   readonly scheduler?: string | undefined
+  /** over the scheduler's configuration, as in its JSON file */
+  readonly schedulerOptions?: Readonly<Record<string, unknown>> | undefined
+  /** a name of `Guiders.names`; classifier-free guidance when absent */
+  readonly guider?: string | undefined
+  /** of the guider, as in its JSON file */
+  readonly guiderOptions?: Readonly<Record<string, unknown>> | undefined
+  /** by folder, the variant of a component's graph: `{ unet: "fp16" }` */
+  readonly variants?: Repository.Variants | undefined
   /** to start from; 8 bits, `[height, width, channels]` */
   readonly image?: Tensor.Tensor<"uint8"> | undefined
   /** where to draw in it */
@@ -47,22 +60,45 @@ export interface Request {
 
 /** A finished picture: `[height, width, 3]`. */
 export interface Made {
-  /** of it in `wanted` */
+  /** of its run in `wanted` */
   readonly index: number
+  /** of it in its run */
+  readonly nth: number
   readonly picture: Tensor.Tensor<"uint8">
+  /** that its run took */
   readonly milliseconds: number
-  /** when each denoising step ended, in milliseconds since 1970 */
+  /** when each denoising step of its run ended, in milliseconds since 1970 */
   readonly steps: ReadonlyArray<number>
 }
 
+/** An option of the command line is named by its flag. */
+const named = (
+  flag: string,
+  options: Readonly<Record<string, unknown>> | undefined,
+  error: Scheduler.SchedulerError | Guider.GuiderError
+) => {
+  const own = error.option !== undefined && options !== undefined && error.option in options
+  return new UsageError({ subject: own ? `${flag}-option` : flag, detail: error.message })
+}
+
 /** The model's own scheduler, or another on its configuration. */
-const schedulerOf = ({ model, scheduler }: Request) => {
+const schedulerOf = ({ model, scheduler, schedulerOptions }: Request) => {
   const own = Repository.layerScheduler(model.path)
-  if (scheduler === undefined) return own
+  if (scheduler === undefined && schedulerOptions === undefined) return own
+  const options = { ...(scheduler === undefined ? {} : Schedulers.options(scheduler)), ...schedulerOptions }
   const changed = Effect.flatMap(Scheduler.Scheduler, (service) =>
-    Effect.fromResult(Scheduler.reconfigure(service, Schedulers.options(scheduler)))
+    Effect.mapError(Effect.fromResult(Scheduler.reconfigure(service, options)), (error) =>
+      named("--scheduler", schedulerOptions, error)
+    )
   )
   return Layer.effect(Scheduler.Scheduler, changed).pipe(Layer.provide(own))
+}
+
+/** Classifier-free guidance, or another guider. */
+const guiderOf = ({ guider = "cfg", guiderOptions }: Request) => {
+  const made = Guider.fromConfig({ ...Guiders.options(guider), ...guiderOptions })
+  const checked = Effect.mapError(Effect.fromResult(made), (error) => named("--guider", guiderOptions, error))
+  return Layer.effect(Guider.Guider, checked)
 }
 
 const isLatents = Schema.is(Fields.Latents)
@@ -73,7 +109,7 @@ const listener = (request: Request) =>
     const reporter = yield* Reporter
     const decoded = yield* LatentPreview.decoded
     const preview = (latents: Tensor.Tensor<"float32">) =>
-      request.model.name === "emoji-diffusion"
+      request.model.shipped
         ? Effect.sync(() => LatentPreview.linear(latents, EmojiDiffusion.latentRgb))
         : decoded(latents)
     let pace = ProgressBar.started
@@ -119,43 +155,59 @@ const listener = (request: Request) =>
  * ```
  */
 export const forEach = <E, R>(request: Request, use: (made: Made) => Effect.Effect<void, E, R>) => {
-  const { image, maskImage, model, wanted } = request
-  const pictures = { ...(image === undefined ? {} : { image }), ...(maskImage === undefined ? {} : { maskImage }) }
+  const { image, maskImage, model, variants, wanted } = request
+  const start = image === undefined ? {} : { image }
+  const pictures = { ...start, ...(maskImage === undefined ? {} : { maskImage }) }
   const output = { output: "images" } as const
   const store = ModelStore.layer({ budget: totalmem() / 2 })
+  const overrides = { scheduler: schedulerOf(request), guider: guiderOf(request) }
 
   const draw = <E2, R2>(
-    runs: ReadonlyArray<Effect.Effect<readonly [Tensor.Tensor<"uint8">, ...Array<unknown>], E2, R2>>
+    runs: ReadonlyArray<Effect.Effect<readonly [Tensor.Tensor<"uint8">, ...Array<Tensor.Tensor<"uint8">>], E2, R2>>
   ) =>
     Effect.gen(function* () {
       const listen = yield* listener(request)
       for (const [index, run] of runs.entries()) {
         const before = yield* Clock.currentTimeMillis
         const steps: Array<number> = []
-        const [picture] = yield* Effect.provideService(run, Progress, listen(index, steps))
+        const images = yield* Effect.provideService(run, Progress, listen(index, steps))
         const milliseconds = (yield* Clock.currentTimeMillis) - before
-        yield* use({ index, picture, milliseconds, steps })
+        for (const [nth, picture] of images.entries()) yield* use({ index, nth, picture, milliseconds, steps })
       }
       const decisions = yield* ModelStore.ModelStore.use((store) => store.decisions)
       return decisions.flatMap((decision) => (decision._tag === "load" ? [decision] : []))
     })
-
   // inputs are decoded, and so checked, before components are made
+  const decoded = <B extends Any>(pipeline: B) =>
+    Effect.forEach(wanted, ({ inputs }) => Pipeline.decodeInputs(pipeline, inputs))
+
   const stableDiffusion = Effect.gen(function* () {
-    const inputs = yield* Effect.forEach(wanted, ({ inputs }) =>
-      Pipeline.decodeInputs(StableDiffusion.pipeline, inputs)
+    const runs = (yield* decoded(StableDiffusion.pipeline)).map((input) =>
+      Pipeline.run(StableDiffusion.pipeline, { ...input, ...pictures }, output)
     )
-    const runs = inputs.map((input) => Pipeline.run(StableDiffusion.pipeline, { ...input, ...pictures }, output))
-    const components = Layer.provideMerge(Repository.layer(model.path, { scheduler: schedulerOf(request) }), store)
-    return yield* Effect.provide(draw(runs), components)
+    const components = Repository.layer(model.path, overrides, variants)
+    return yield* Effect.provide(draw(runs), Layer.provideMerge(components, store))
   })
   const stableDiffusionXL = Effect.gen(function* () {
-    const inputs = yield* Effect.forEach(wanted, ({ inputs }) =>
-      Pipeline.decodeInputs(StableDiffusionXL.pipeline, inputs)
+    const runs = (yield* decoded(StableDiffusionXL.pipeline)).map((input) =>
+      Pipeline.run(StableDiffusionXL.pipeline, { ...input, ...pictures }, output)
     )
-    const runs = inputs.map((input) => Pipeline.run(StableDiffusionXL.pipeline, { ...input, ...pictures }, output))
-    const components = Layer.provideMerge(Repository.layerXL(model.path, { scheduler: schedulerOf(request) }), store)
-    return yield* Effect.provide(draw(runs), components)
+    const components = Repository.layerXL(model.path, overrides, variants)
+    return yield* Effect.provide(draw(runs), Layer.provideMerge(components, store))
   })
-  return Pipelines.ofClass(model.className) === "stable-diffusion-xl" ? stableDiffusionXL : stableDiffusion
+  const latentConsistency = Effect.gen(function* () {
+    const runs = (yield* decoded(LatentConsistency.pipeline)).map((input) =>
+      Pipeline.run(LatentConsistency.pipeline, { ...input, ...start }, output)
+    )
+    const components = Repository.layer(model.path, overrides, variants)
+    return yield* Effect.provide(draw(runs), Layer.provideMerge(components, store))
+  })
+  switch (Pipelines.ofClass(model.className)) {
+    case "stable-diffusion-xl":
+      return stableDiffusionXL
+    case "latent-consistency":
+      return latentConsistency
+    default:
+      return stableDiffusion
+  }
 }

@@ -22,6 +22,7 @@ import { models } from "./commands/models.ts"
 import { exitCodes, fromCause, UsageError } from "./Failure.ts"
 import type { Failure } from "./Failure.ts"
 import { flagOfField } from "./internal/fields.ts"
+import { nearest } from "./internal/nearest.ts"
 
 const root = Command.make("effect-blocks").pipe(
   Command.withDescription("Pictures from prompts, made on this machine; pipelines described"),
@@ -80,9 +81,25 @@ const presenter: CliOutput.Presenter = {
   present: (event) => (event._tag === "InvalidInvocation" ? Effect.void : CliOutput.defaultPresenter.present(event))
 }
 
+/** A long list of choices says nothing in one line: the nearest ones do, and `--help` has the list. */
+const shortened = (error: CliError.CliError): string => {
+  if (error._tag !== "InvalidValue") return error.message
+  if (error.expected.startsWith("Invalid key=value"))
+    return new CliError.InvalidValue({ ...error, expected: "NAME=VALUE" }).message
+  const choices = error.expected.split(" | ").map((choice) => choice.replace(/^"(.*)"$/, "$1"))
+  if (choices.length < 9) return error.message
+  const close = nearest(error.value, choices)
+  const expected = `one of ${choices.length} names${close.length === 0 ? `, such as ${choices[0]}` : `; did you mean ${close.join(" or ")}?`}`
+  return new CliError.InvalidValue({ ...error, expected }).message
+}
+
+/** Words without quotes are the usual reason. */
+const hint = (error: CliError.CliError): string =>
+  error.message.startsWith("Unexpected positional") ? ": put quotes around a text of several words" : ""
+
 const usage = (error: CliError.ShowHelp): Failure => {
-  const problems = error.errors.map(({ message }) =>
-    message
+  const problems = error.errors.map((problem) =>
+    (shortened(problem) + hint(problem))
       .split(/\s*\n\s*/)
       .filter((part) => part !== "")
       .join(" ")

@@ -20,8 +20,10 @@ export interface Part {
 
 /** A folder with a `model_index.json`. */
 export interface ModelFolder {
-  /** `emoji-diffusion` for the model that is shipped, otherwise the folder's name */
+  /** `emoji-diffusion` for the model that is shipped, `organisation/name` for one of a hub, otherwise the folder's name */
   readonly name: string
+  /** whether it is the model that is shipped */
+  readonly shipped: boolean
   readonly path: string
   readonly className: string
   readonly scheduler: string | undefined
@@ -41,7 +43,8 @@ const decodeIndex = Schema.decodeUnknownExit(Schema.fromJsonString(Index))
 const code = (cause: unknown): string => (cause instanceof Error && "code" in cause ? String(cause.code) : "")
 
 /**
- * Reads a model's folder; `subject` is what an error is about, such as a flag.
+ * Reads a model's folder; `subject` is what an error is about, such as a flag, and `name` the model's, where that is not
+ * the folder's.
  *
  * ```ts
  * import * as ModelFolder from "@effect-blocks/cli/ModelFolder"
@@ -57,7 +60,7 @@ const code = (cause: unknown): string => (cause instanceof Error && "code" in ca
  * assert.equal(error.message, "--model: there is no folder /nowhere")
  * ```
  */
-export const inspect = (folder: string, subject: string): Effect.Effect<ModelFolder, UsageError> =>
+export const inspect = (folder: string, subject: string, name?: string): Effect.Effect<ModelFolder, UsageError> =>
   Effect.gen(function* () {
     const fail = (detail: string) => Effect.fail(new UsageError({ subject, detail }))
     const attempt = <A>(run: () => Promise<A>, words: (code: string) => string) =>
@@ -120,7 +123,8 @@ export const inspect = (folder: string, subject: string): Effect.Effect<ModelFol
       )
     )
     return {
-      name: shipped ? "emoji-diffusion" : basename(path),
+      name: name ?? (shipped ? "emoji-diffusion" : basename(path)),
+      shipped,
       path,
       className: index.value._class_name,
       scheduler: index.value.scheduler?.[1] ?? undefined,
@@ -131,14 +135,36 @@ export const inspect = (folder: string, subject: string): Effect.Effect<ModelFol
   })
 
 /**
- * Megabytes for people.
+ * Bytes for people.
  *
  * ```ts
  * import * as ModelFolder from "@effect-blocks/cli/ModelFolder"
  * import assert from "node:assert"
  *
- * assert.deepEqual([15_113_432, 4_200_000_000].map(ModelFolder.size), ["15.1 MB", "4.2 GB"])
+ * assert.deepEqual([900, 15_113_432, 4_200_000_000].map(ModelFolder.size), ["0.9 kB", "15.1 MB", "4.2 GB"])
  * ```
  */
-export const size = (bytes: number): string =>
-  bytes < 1e9 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e9).toFixed(1)} GB`
+export const size = (bytes: number): string => {
+  const [unit, name] = unitOf(bytes)
+  return `${(bytes / unit).toFixed(1)} ${name}`
+}
+
+/** In powers of ten, as disks and hubs count. */
+const unitOf = (bytes: number): readonly [number, string] =>
+  bytes < 99_950 ? [1e3, "kB"] : bytes < 999_950_000 ? [1e6, "MB"] : [1e9, "GB"]
+
+/**
+ * Bytes of bytes for people.
+ *
+ * ```ts
+ * import * as ModelFolder from "@effect-blocks/cli/ModelFolder"
+ * import assert from "node:assert"
+ *
+ * assert.equal(ModelFolder.amount(1_500_000, 29_200_000), "1.5 of 29.2 MB")
+ * assert.equal(ModelFolder.amount(180_000_000, 4_200_000_000), "0.2 of 4.2 GB")
+ * ```
+ */
+export const amount = (bytes: number, total: number): string => {
+  const [unit] = unitOf(total)
+  return `${(bytes / unit).toFixed(1)} of ${size(total)}`
+}

@@ -135,7 +135,7 @@ const inserted = (path: string, text: string): string => {
  * - no `out`: the current folder, `PROMPT-SEED.png`; a name that is taken gets a number
  * - a folder (there already, or with `/` at its end): the same in that folder, which is made when the first picture is
  * - a file (`.png`, `.jpg`, `.jpeg`, `.webp`): that file; with several pictures `{seed}`, `{index}` or `{prompt}` in its
- *   name, or else the seed is added to it. A file that is there is refused without `force`
+ *   name, or else the seed is added to it, prompt and seed, or a number: the first of these that tells them apart. A file that is there is refused without `force`
  *
  * ```ts
  * import * as Output from "@effect-blocks/cli/Output"
@@ -171,7 +171,11 @@ export const plan = (options: {
       for (const { prompt, seed } of wanted) {
         const stem = join(folder, `${slug(prompt)}-${seed}`)
         const taken = (path: string) =>
-          force ? Effect.succeed(false) : Effect.map(lookup(path), (found) => paths.includes(path) || !isError(found))
+          paths.includes(path)
+            ? Effect.succeed(true)
+            : force
+              ? Effect.succeed(false)
+              : Effect.map(lookup(path), (found) => !isError(found))
         let path = `${stem}.png`
         for (let n = 2; yield* taken(path); n++) path = `${stem}-${n}.png`
         paths.push(path)
@@ -190,8 +194,20 @@ export const plan = (options: {
         .replaceAll("{index}", String(index + 1))
         .replaceAll("{prompt}", slug(prompt))
     )
-    const distinct = new Set(named).size === named.length
-    const paths = distinct ? named : named.map((path, index) => inserted(path, String(wanted[index]!.seed)))
+    // the first of these that tells them apart
+    const marks: ReadonlyArray<(one: Wanted, index: number) => string | undefined> = [
+      () => undefined,
+      ({ seed }) => String(seed),
+      ({ prompt, seed }) => `${slug(prompt)}-${seed}`,
+      (_, index) => String(index + 1)
+    ]
+    const marked = marks.map((mark) =>
+      named.map((path, index) => {
+        const text = mark(wanted[index]!, index)
+        return text === undefined ? path : inserted(path, text)
+      })
+    )
+    const paths = marked.find((paths) => new Set(paths).size === paths.length) ?? named
     for (const path of paths) {
       yield* writable(dirname(path))
       const current = yield* lookup(path)

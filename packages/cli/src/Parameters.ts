@@ -18,6 +18,9 @@ const File = Schema.Struct({
   sha256: Schema.String
 })
 
+const Plain = Schema.Union([Schema.String, Schema.Number, Schema.Boolean])
+const Options = Schema.optionalKey(Schema.Record(Schema.String, Schema.Unknown))
+
 /**
  * What made a picture. `inputs` are the pipeline's own inputs without pictures, which `files` names.
  *
@@ -41,13 +44,24 @@ export const Parameters = Schema.Struct({
   pipeline: Schema.String,
   model: Schema.Struct({
     name: Schema.String,
-    /** the folder, as it was written on the command line; absent for the model that is shipped */
+    /**
+     * the folder as it was written on the command line, or `organisation/name@commit` of a hub; absent for the model that
+     * is shipped
+     */
     path: Schema.optionalKey(Schema.String),
     fingerprint: Schema.String
   }),
+  /** by folder, such as `{ unet: "fp16" }` */
+  variants: Schema.optionalKey(Schema.Record(Schema.String, Schema.String)),
   /** as on the command line; absent for the model's own */
   scheduler: Schema.optionalKey(Schema.String),
-  inputs: Schema.Record(Schema.String, Schema.Union([Schema.String, Schema.Number, Schema.Boolean])),
+  schedulerOptions: Options,
+  /** as on the command line; absent for classifier-free guidance */
+  guider: Schema.optionalKey(Schema.String),
+  guiderOptions: Options,
+  /** which of the pictures of its run, from 1, where a run made several */
+  picture: Schema.optionalKey(Schema.Int),
+  inputs: Schema.Record(Schema.String, Schema.Union([Plain, Schema.Array(Plain)])),
   files: Schema.Record(Schema.String, File)
 })
 export type Parameters = typeof Parameters.Type

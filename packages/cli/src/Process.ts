@@ -24,11 +24,15 @@ const grace = 3000
  * ```
  */
 export const run = (program: Effect.Effect<number, never, NodeServices.NodeServices>): void => {
-  // `effect-blocks models | head -1`
+  let unread = false
+  let ended = false
+  // `effect-blocks models | head -1`: what runs is released, and the code is that of others that SIGPIPE ends
   for (const stream of [process.stdout, process.stderr]) {
     stream.on("error", (cause: NodeJS.ErrnoException) => {
       if (cause.code !== "EPIPE") throw cause
-      process.exit(exitCodes.failure)
+      if (ended) return process.exit(exitCodes.unread)
+      if (!unread) process.emit("SIGTERM")
+      unread = true
     })
   }
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
@@ -45,6 +49,8 @@ export const run = (program: Effect.Effect<number, never, NodeServices.NodeServi
   NodeRuntime.runMain(Effect.provide(program, NodeServices.layer), {
     disableErrorReporting: true,
     teardown: (exit, onExit) => {
+      ended = true
+      if (unread) return onExit(exitCodes.unread)
       if (Exit.isSuccess(exit)) return onExit(typeof exit.value === "number" ? exit.value : exitCodes.success)
       process.stderr.write("effect-blocks: interrupted\n")
       onExit(exitCodes.interrupted)

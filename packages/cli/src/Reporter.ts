@@ -20,6 +20,8 @@ export interface Report {
   readonly total: number
   /** milliseconds, if an estimate exists */
   readonly left: number | undefined
+  /** how much of how much, where that is not a count: `1.5 of 29.2 MB` */
+  readonly amount?: string
 }
 
 /** A picture that is asked for only where it can be shown. */
@@ -103,7 +105,9 @@ export class Reporter extends Context.Service<Reporter, ReporterShape>()("effect
               if (reached === tenth || now - last < quiet) return Effect.void
               tenth = reached
               const left = timeOf(report)
-              return line(`${report.label}: ${report.done} of ${report.total}${left === "" ? "" : `, ${left}`}`)
+              return line(
+                `${report.label}: ${report.amount ?? `${report.done} of ${report.total}`}${left === "" ? "" : `, ${left}`}`
+              )
             }),
           done: line
         })
@@ -155,7 +159,8 @@ export class Reporter extends Context.Service<Reporter, ReporterShape>()("effect
               last = now
               shown = yield* render(picture)
               const columns = out.columns ?? 80
-              const count = `${String(report.done).padStart(String(report.total).length)}/${report.total}`
+              const count =
+                report.amount ?? `${String(report.done).padStart(String(report.total).length)}/${report.total}`
               const end = ` ${count}  ${timeOf(report)}`
               const bar = Math.max(4, Math.min(24, columns - end.length - 12))
               const label = cut(printable(report.label), Math.max(0, columns - bar - end.length - 3))

@@ -23,11 +23,25 @@ export interface Running {
   readonly says: (text: string) => Promise<void>
 }
 
-export const start = (command: string, args: ReadonlyArray<string>, cwd: string): Running => {
-  const child = spawn(command, args, { cwd, stdio: ["ignore", "pipe", "pipe"] })
+export const start = (
+  command: string,
+  args: ReadonlyArray<string>,
+  cwd: string,
+  options: { readonly input?: "pipe"; readonly env?: Readonly<Record<string, string>> } = {}
+): Running => {
+  // what the cache of this machine holds is none of a test's business
+  const env = {
+    ...process.env,
+    HF_HUB_CACHE: join(cwd, "no-cache"),
+    HF_TOKEN_PATH: join(cwd, "no-token"),
+    ...options.env
+  }
+  const child = spawn(command, args, { cwd, env, stdio: [options.input ?? "ignore", "pipe", "pipe"] })
   let stdout = ""
   let stderr = ""
   const waiting = new Set<() => void>()
+  // pipes, as `stdio` says
+  if (child.stdout === null || child.stderr === null) throw new Error("no output")
   child.stdout.setEncoding("utf8").on("data", (text) => (stdout += text))
   child.stderr.setEncoding("utf8").on("data", (text) => {
     stderr += text
@@ -55,8 +69,11 @@ export const start = (command: string, args: ReadonlyArray<string>, cwd: string)
   return { child, ended, says }
 }
 
-export const effectBlocks = (args: ReadonlyArray<string>, cwd: string): Running =>
-  start(process.execPath, [bin, ...args], cwd)
+export const effectBlocks = (
+  args: ReadonlyArray<string>,
+  cwd: string,
+  options: { readonly input?: "pipe"; readonly env?: Readonly<Record<string, string>> } = {}
+): Running => start(process.execPath, [bin, ...args], cwd, options)
 
 export const withFolder = async (use: (folder: string) => Promise<void>): Promise<void> => {
   const folder = mkdtempSync(join(tmpdir(), "effect-blocks-cli-"))

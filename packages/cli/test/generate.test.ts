@@ -98,6 +98,8 @@ describe("effect-blocks generate", { timeout: 180_000 }, () => {
           "mask.png",
           "--seed",
           "1",
+          "--size",
+          "64",
           "--strength",
           "0.9",
           "--steps",

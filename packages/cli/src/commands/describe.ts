@@ -8,9 +8,10 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import { UsageError } from "../Failure.ts"
-import { inspect } from "../ModelFolder.ts"
+import { resolve } from "../internal/model.ts"
 import * as Pipelines from "../Pipelines.ts"
-import { json, model } from "./shared.ts"
+import { Reporter } from "../Reporter.ts"
+import { hub, json, model } from "./shared.ts"
 
 const names = Object.keys(Pipelines.all)
 const isName = (name: string): name is Pipelines.Name => Predicate.hasProperty(Pipelines.all, name)
@@ -50,13 +51,14 @@ export const describe = Command.make(
       Argument.optional
     ),
     model,
+    ...hub,
     mermaid: Flag.Boolean("mermaid").pipe(
       Flag.withDescription("Print a Mermaid flowchart instead of text"),
       Flag.withDefault(false)
     ),
     json
   },
-  Effect.fnUntraced(function* ({ json, mermaid, model, pipeline }) {
+  Effect.fnUntraced(function* ({ json, mermaid, model, pipeline, ...hub }) {
     if (Option.isSome(pipeline) && Option.isSome(model)) {
       return yield* new UsageError({
         subject: "--model",
@@ -64,7 +66,8 @@ export const describe = Command.make(
       })
     }
     if (mermaid && json) return yield* new UsageError({ subject: "--mermaid", detail: "and --json exclude each other" })
-    const folder = Option.isSome(model) ? yield* inspect(model.value, "--model") : undefined
+    const found = Option.isSome(model) ? yield* resolve(model.value, hub, undefined, "index") : undefined
+    const folder = found?.folder
     const name = Option.isSome(pipeline)
       ? pipeline.value
       : folder === undefined
@@ -80,7 +83,7 @@ export const describe = Command.make(
     yield* Console.log(
       JSON.stringify({ pipeline: name, ...outline(block), inputs: Block.inputJsonSchema(block), components })
     )
-  })
+  }, Effect.provide(Reporter.layerSilent))
 ).pipe(
   Command.withDescription("Shows what a pipeline takes, gives and does"),
   Command.withExamples([

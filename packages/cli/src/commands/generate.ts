@@ -7,7 +7,7 @@ import * as Option from "effect/Option"
 import * as Device from "../Device.ts"
 import * as Generate from "../Generate.ts"
 import { config } from "../internal/generateFlags.ts"
-import { prepare } from "../internal/task.ts"
+import { prepare, settle } from "../internal/task.ts"
 import * as Output from "../Output.ts"
 import type { Parameters } from "../Parameters.ts"
 import { duration } from "../ProgressBar.ts"
@@ -58,30 +58,32 @@ export const generate = Command.make(
   config,
   Effect.fnUntraced(
     function* (options) {
-      const task = yield* prepare(options)
+      const wish = yield* settle(options)
+      const { perRun, runs } = wish
       const plan = yield* Output.plan({
         out: Option.getOrUndefined(options.out),
         force: options.force,
-        wanted: task.seeds.map((seed) => ({ prompt: task.prompt, seed }))
+        wanted: runs.flatMap((run) => Array.from({ length: perRun }, () => run))
       })
+      const task = yield* prepare(options, wish)
       const reporter = yield* Reporter
       // a path on standard output is for other programs; on a terminal the reporter has said it
       const silent = options.json || (process.stdout.isTTY && process.stderr.isTTY)
       const pictures: Array<Written> = []
       const ends: Array<number> = []
 
-      const save = ({ index, milliseconds, picture, steps }: Generate.Made) =>
+      const save = ({ index, milliseconds, nth, picture, steps }: Generate.Made) =>
         Effect.gen(function* () {
-          const path = plan.paths[index]!
+          const path = plan.paths[index * perRun + nth]!
           const [height = 0, width = 0] = picture.shape
-          const parameters = task.parameters(index, { width, height })
+          const parameters = task.parameters(index, nth, { width, height })
           const bytes = yield* encode(picture, path, parameters)
           yield* Output.write(path, bytes, { force: plan.force })
-          if (index === 0 && task.warning !== undefined) yield* reporter.note(task.warning)
-          const line = `${path} (${width}x${height}, seed ${task.seeds[index]}, ${duration(milliseconds)})`
+          if (pictures.length === 0) yield* Effect.forEach(task.notes, reporter.note)
+          const line = `${path} (${width}x${height}, seed ${runs[index]!.seed}, ${duration(milliseconds)})`
           yield* reporter.done(line, Effect.succeed(picture))
           if (!silent) yield* Console.log(path)
-          ends.push(...steps)
+          if (nth === 0) ends.push(...steps)
           pictures.push({
             path,
             width,
@@ -112,6 +114,10 @@ export const generate = Command.make(
     {
       command: 'effect-blocks generate "blue heart" --image heart.png --strength 0.6',
       description: "from another picture"
+    },
+    {
+      command: 'effect-blocks generate "a cat" --model organisation/name@v1',
+      description: "with a model of a hub, downloaded once"
     },
     { command: "effect-blocks generate --from a-red-heart-7.png --steps 40", description: "again, with more steps" }
   ])

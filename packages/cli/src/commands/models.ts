@@ -3,12 +3,14 @@ import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import { readdir, stat } from "node:fs/promises"
 import { join } from "node:path"
 import { UsageError } from "../Failure.ts"
 import { inspect, size } from "../ModelFolder.ts"
 import type { ModelFolder } from "../ModelFolder.ts"
-import { json } from "./shared.ts"
+import * as Pipelines from "../Pipelines.ts"
+import { hub, json } from "./shared.ts"
 
 const isModel = (folder: string) =>
   stat(join(folder, "model_index.json")).then(
@@ -35,10 +37,41 @@ const find = (folder: string): Effect.Effect<ReadonlyArray<ModelFolder>, UsageEr
     return yield* Effect.forEach(folders, (path) => inspect(path, path))
   })
 
-const lines = (model: ModelFolder): ReadonlyArray<string> => [
-  `${model.name}  ${size(model.bytes)}  ${model.className}${model.scheduler === undefined ? "" : ` with ${model.scheduler}`}`,
+/** One model to list. */
+interface Listed extends ModelFolder {
+  /** as `--model` takes it, where that is not the folder */
+  readonly repository?: string
+  /** of a repository, whether all is there that a run needs */
+  readonly whole?: boolean
+}
+
+/** The repositories in the cache of the hub that can be drawn with; others share the cache. */
+const cached = (cacheDir: string | undefined) =>
+  Effect.gen(function* () {
+    const HubModel = yield* Effect.promise(() => import("../HubModel.ts"))
+    const found: Array<Listed> = []
+    for (const { commit, path, repo, revisions, whole } of yield* HubModel.cached(
+      yield* HubModel.cacheFolder(cacheDir)
+    )) {
+      // what is no model, or not yet, is not listed
+      const model = yield* Effect.option(inspect(path, "--cache-dir", repo))
+      if (
+        Option.isNone(model) ||
+        model.value.parts.length === 0 ||
+        Pipelines.ofClass(model.value.className) === undefined
+      )
+        continue
+      const names = revisions.length > 0 ? revisions : [commit]
+      for (const name of names) found.push({ ...model.value, repository: `${repo}@${name}`, whole })
+    }
+    return found
+  })
+
+const lines = (model: Listed): ReadonlyArray<string> => [
+  `${model.repository ?? model.name}  ${size(model.bytes)}  ${model.className}${model.scheduler === undefined ? "" : ` with ${model.scheduler}`}`,
   `  ${model.path}`,
-  ...model.parts.map((part) => `  ${part.name.padEnd(16)}${size(part.bytes).padStart(9)}`)
+  ...model.parts.map((part) => `  ${part.name.padEnd(16)}${size(part.bytes).padStart(9)}`),
+  ...(model.whole === false ? ["  in parts: the next run with it downloads the rest"] : [])
 ]
 
 export const models = Command.make(
@@ -48,19 +81,24 @@ export const models = Command.make(
       Argument.withDescription("Folders of models, or folders that hold such folders"),
       Argument.variadic()
     ),
+    cacheDir: hub.cacheDir,
     json
   },
-  Effect.fnUntraced(function* ({ folders, json }) {
-    const found = [
+  Effect.fnUntraced(function* ({ cacheDir, folders, json }) {
+    const found: ReadonlyArray<Listed> = [
       yield* inspect(EmojiDiffusion.path, "emoji-diffusion"),
-      ...(yield* Effect.forEach(folders, find)).flat()
+      ...(yield* Effect.forEach(folders, find)).flat(),
+      ...(yield* cached(Option.getOrUndefined(cacheDir)))
     ]
     yield* Console.log(json ? JSON.stringify({ models: found }) : found.flatMap((model) => lines(model)).join("\n"))
   })
 ).pipe(
-  Command.withDescription("Lists the model that is shipped, and those in other folders"),
+  Command.withDescription("Lists the model that is shipped, those in other folders, and those downloaded from a hub"),
   Command.withExamples([
-    { command: "effect-blocks models", description: "the shipped model: where it is, what it holds" },
-    { command: "effect-blocks models ~/models --json", description: "every model in a folder, for a script" }
+    {
+      command: "effect-blocks models",
+      description: "the shipped model and those in the cache: where they are, what they hold"
+    },
+    { command: "effect-blocks models ~/models --json", description: "every model in a folder too, for a script" }
   ])
 )

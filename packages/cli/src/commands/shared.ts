@@ -8,10 +8,29 @@ export const json = Flag.Boolean("json").pipe(
 )
 
 export const model = Flag.String("model").pipe(
-  Flag.withMetavar("folder"),
-  Flag.withDescription("A folder in the layout of diffusers or optimum (default: the shipped emoji-diffusion)"),
+  Flag.withMetavar("folder|organisation/name"),
+  Flag.withDescription(
+    "A folder in the layout of diffusers or optimum, or a repository of a hub, with @REVISION or as an address (default: the shipped emoji-diffusion)"
+  ),
   Flag.optional
 )
+
+/** The flags of repositories of a hub. */
+export const hub = {
+  revision: Flag.String("revision").pipe(
+    Flag.withDescription("A branch, tag or commit of the repository (default: main)"),
+    Flag.optional
+  ),
+  offline: Flag.Boolean("offline").pipe(
+    Flag.withDescription("Nothing is downloaded: a repository is taken from the cache (default: HF_HUB_OFFLINE)"),
+    Flag.withDefault(false)
+  ),
+  cacheDir: Flag.String("cache-dir").pipe(
+    Flag.withMetavar("folder"),
+    Flag.withDescription("Where repositories are kept (default: HF_HUB_CACHE, else the hub's own cache)"),
+    Flag.optional
+  )
+}
 
 /** The values of options that are there. */
 export const given = <A extends Readonly<Record<string, Option.Option<unknown>>>>(

@@ -1,96 +1,68 @@
 /** What `generate` is asked to do, settled and checked before anything is loaded. */
-import * as EmojiDiffusion from "@effect-blocks/emoji-diffusion"
-import * as Image from "@effect-blocks/ops/Image"
-import type { Tensor } from "@effect-blocks/ops/Tensor"
+import type { HubError } from "@effect-blocks/diffusion/HubError"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
+import { given } from "../commands/shared.ts"
 import { UsageError } from "../Failure.ts"
 import * as FieldFlag from "../FieldFlag.ts"
 import type * as Generate from "../Generate.ts"
-import { inspect } from "../ModelFolder.ts"
-import type { ModelFolder } from "../ModelFolder.ts"
-import { readBytes, readParameters, sha256 } from "../Parameters.ts"
+import * as Guiders from "../Guiders.ts"
+import { readParameters } from "../Parameters.ts"
 import type { Parameters } from "../Parameters.ts"
+import type { Family, Workflow } from "../Pipelines.ts"
 import * as Pipelines from "../Pipelines.ts"
+import type { Reporter } from "../Reporter.ts"
 import type { Size } from "../Size.ts"
-import { given } from "../commands/shared.ts"
-import { fieldsOf, flags, suggested } from "./fields.ts"
+import { fieldsOfFamily, fieldsOfWorkflow, flagOfField, flags, suggested } from "./fields.ts"
+import * as models from "./model.ts"
+import type { Sources } from "./pictures.ts"
+import { sources } from "./pictures.ts"
+import { promptsOf } from "./prompts.ts"
+import { checkReads } from "./reads.ts"
 
-/** The flags that say what to draw. */
-export interface Options {
+type Values = Readonly<Record<string, unknown>>
+
+/** The flags that say what to draw, and with what. */
+export interface Options extends models.Options {
   readonly prompt: Option.Option<string>
+  readonly prompts: Option.Option<string>
   readonly fields: Readonly<Record<string, Option.Option<unknown>>>
   readonly image: Option.Option<string>
   readonly mask: Option.Option<string>
   readonly size: Option.Option<Size>
   readonly scheduler: Option.Option<string>
+  readonly schedulerOption: Option.Option<Values>
+  readonly guider: Option.Option<string>
+  readonly guiderOption: Option.Option<Values>
   readonly count: number
   readonly from: Option.Option<string>
   readonly model: Option.Option<string>
+  readonly variant: Option.Option<models.Variants>
+}
+
+/** One run of the pipeline: a prompt and a seed. */
+export interface Run {
+  readonly prompt: string
+  readonly seed: number | bigint
+}
+
+/** What is known without the model. */
+export interface Wish {
+  readonly from: Parameters | undefined
+  readonly sources: Sources
+  /** each prompt with each seed */
+  readonly runs: ReadonlyArray<Run>
+  /** pictures of each run */
+  readonly perRun: number
 }
 
 export interface Task {
-  readonly prompt: string
-  readonly seeds: ReadonlyArray<number | bigint>
   readonly request: Generate.Request
-  /** what is to be stored in the picture of that index */
-  readonly parameters: (index: number, size: Size) => Parameters
+  /** what is to be stored in a picture: of that run, the one of that place in it */
+  readonly parameters: (index: number, nth: number, size: Size) => Parameters
   /** why the pictures will not be those of `--from` */
-  readonly warning: string | undefined
-}
-
-interface Source {
-  readonly picture: Tensor<"uint8">
-  readonly stored: { readonly path: string; readonly sha256: string }
-}
-
-/** A picture that a flag or `--from` names. */
-const readPicture = (flag: string, path: string, expected: string | undefined): Effect.Effect<Source, UsageError> =>
-  Effect.gen(function* () {
-    const bytes = yield* readBytes(flag, path)
-    const sum = sha256(bytes)
-    if (expected !== undefined && expected !== sum) {
-      return yield* new UsageError({
-        subject: "--from",
-        detail: `${path} is not the file it was made from (give one with ${flag})`
-      })
-    }
-    const picture = yield* Effect.mapError(
-      Image.decode(bytes),
-      (error) => new UsageError({ subject: flag, detail: `${path} is not a picture that can be read: ${error.detail}` })
-    )
-    return { picture, stored: { path, sha256: sum } }
-  })
-
-const sources = (options: Options, from: Parameters | undefined) =>
-  Effect.gen(function* () {
-    const source = Effect.fnUntraced(function* (flag: string, path: Option.Option<string>, field: string) {
-      if (Option.isSome(path)) return yield* readPicture(flag, path.value, undefined)
-      const before = from?.files[field]
-      return before === undefined ? undefined : yield* readPicture(flag, before.path, before.sha256)
-    })
-    const image = yield* source("--image", options.image, "image")
-    const maskImage = yield* source("--mask", options.mask, "maskImage")
-    if (maskImage !== undefined && image === undefined) {
-      const detail = "says where to draw in a picture, expected --image too"
-      return yield* new UsageError({ subject: "--mask", detail })
-    }
-    return { image, maskImage }
-  })
-
-const modelOf = (folder: string): Effect.Effect<ModelFolder, UsageError> =>
-  Effect.tap(inspect(folder, "--model"), ({ className }) =>
-    Pipelines.ofClass(className) === undefined
-      ? Effect.fail(new UsageError({ subject: "--model", detail: `there is no pipeline for ${className}` }))
-      : Effect.void
-  )
-
-const promptOf = (options: Options, from: Parameters | undefined): Effect.Effect<string, UsageError> => {
-  const refuse = (detail: string) => Effect.fail(new UsageError({ subject: "<prompt>", detail }))
-  const prompt = Option.getOrElse(options.prompt, () => from?.inputs["prompt"])
-  if (!Predicate.isString(prompt)) return refuse('is missing, expected what to draw, such as "a red heart"')
-  return prompt.trim() === "" ? refuse("is empty, expected what to draw") : Effect.succeed(prompt)
+  readonly notes: ReadonlyArray<string>
 }
 
 const randomSeed = Effect.sync(() => crypto.getRandomValues(new Uint32Array(1))[0]!)
@@ -109,10 +81,27 @@ const seedsFrom = (first: number | bigint, count: number): ReadonlyArray<number 
     return Number.isSafeInteger(Number(seed)) ? Number(seed) : seed
   })
 
+/** Reads what the flags name beside the model. */
+export const settle = (options: Options): Effect.Effect<Wish, UsageError> =>
+  Effect.gen(function* () {
+    const from = Option.isSome(options.from) ? yield* readParameters("--from", options.from.value) : undefined
+    const prompts = yield* promptsOf(options, from)
+    const fields: Values = given(options.fields)
+    const seed = seedOf(fields["seed"]) ?? seedOf(from?.inputs["seed"]) ?? (yield* randomSeed)
+    const seeds = seedsFrom(seed, options.count)
+    const perRun = fields["numImagesPerPrompt"] ?? from?.inputs["numImagesPerPrompt"]
+    return {
+      from,
+      sources: yield* sources(options, from),
+      runs: prompts.flatMap((prompt) => seeds.map((seed) => ({ prompt, seed }))),
+      perRun: Predicate.isNumber(perRun) ? perRun : 1
+    }
+  })
+
 /** What the fields of a workflow are when nobody says: kept with a picture, as a default may change. */
-const defaultsOf = (workflow: Pipelines.Name): Readonly<Record<string, unknown>> =>
+const defaultsOf = (family: Family, workflow: Workflow): Values =>
   Object.fromEntries(
-    Object.entries(fieldsOf(workflow)).flatMap(([name, field]) => {
+    Object.entries(fieldsOfWorkflow(family, workflow)).flatMap(([name, field]) => {
       const value = name in flags ? FieldFlag.facts(field).default : undefined
       return value === undefined ? [] : [[name, value]]
     })
@@ -120,50 +109,81 @@ const defaultsOf = (workflow: Pipelines.Name): Readonly<Record<string, unknown>>
 
 const plain = (value: unknown): value is string | number | boolean =>
   Predicate.isString(value) || Predicate.isNumber(value) || Predicate.isBoolean(value)
+const storable = (value: unknown): value is Parameters["inputs"][string] =>
+  plain(value) || (Array.isArray(value) && value.every(plain))
+
+/** A component by name: of the flags, else of `--from`. Options of another are not those of this one. */
+const chosen = (
+  name: Option.Option<string>,
+  options: Option.Option<Values>,
+  before: readonly [string | undefined, Values | undefined]
+) => {
+  const own = Option.getOrElse(name, () => before[0])
+  const kept = Option.isSome(name) && name.value !== before[0] ? undefined : before[1]
+  const all = { ...kept, ...Option.getOrElse(options, () => ({})) }
+  return [own, Object.keys(all).length === 0 ? undefined : all] as const
+}
 
 /** Flags first, then what a picture remembers, then what suits the model; the rest is the pipeline's. */
-export const prepare = (options: Options): Effect.Effect<Task, UsageError> =>
+export const prepare = (options: Options, wish: Wish): Effect.Effect<Task, UsageError | HubError, Reporter> =>
   Effect.gen(function* () {
-    const from = Option.isSome(options.from) ? yield* readParameters("--from", options.from.value) : undefined
-    const prompt = yield* promptOf(options, from)
-    const folder = Option.getOrElse(options.model, () => from?.model.path ?? EmojiDiffusion.path)
-    const model = yield* modelOf(folder)
-    const shipped = model.name === "emoji-diffusion"
-    const scheduler = Option.getOrElse(options.scheduler, () => from?.scheduler)
-    const { image, maskImage } = yield* sources(options, from)
-
-    const { seed: wantedSeed, ...texts } = given(options.fields)
-    const { seed: storedSeed, ...stored } = from?.inputs ?? {}
-    const seed = seedOf(wantedSeed) ?? seedOf(storedSeed) ?? (yield* randomSeed)
-    const seeds = seedsFrom(seed, options.count)
-    const inputs = {
-      ...(shipped ? suggested : {}),
-      ...stored,
-      ...texts,
-      ...Option.getOrElse(options.size, () => ({})),
-      prompt
+    const { from, runs } = wish
+    const variants = Option.getOrElse(options.variant, () => from?.variants)
+    const named = Option.getOrElse(options.model, () => from?.model.path)
+    const { folder: model, written } = yield* models.resolve(named, options, variants)
+    const family = Pipelines.ofClass(model.className)
+    if (family === undefined) {
+      const detail = `there is no pipeline for ${model.className}`
+      return yield* new UsageError({ subject: "--model", detail })
     }
-    const wanted = seeds.map((seed, index) => ({
-      label: `${prompt}, seed ${seed}${seeds.length > 1 ? ` (${index + 1} of ${seeds.length})` : ""}`,
-      inputs: { ...inputs, seed: Predicate.isBigInt(seed) ? String(seed) : seed }
-    }))
-
-    if (image === undefined && Option.isSome(options.fields["strength"] ?? Option.none())) {
-      const detail = "says how far to go from a picture, expected --image too"
-      return yield* new UsageError({ subject: "--strength", detail })
-    }
+    const { image, maskImage } = wish.sources
     const workflow = maskImage !== undefined ? "inpainting" : image !== undefined ? "image2image" : "text2image"
-    const defaults = defaultsOf(workflow)
-    const parameters = (index: number, size: Size): Parameters => {
-      const all = Object.entries({ ...defaults, ...wanted[index]!.inputs, ...size })
+    const { seed: _, ...texts }: Values = given(options.fields)
+    const files = [...(maskImage === undefined ? [] : ["maskImage"]), ...(image === undefined ? [] : ["image"])]
+    yield* checkReads({ family, model: model.name, workflow, fields: [...files, ...Object.keys(texts)] })
+
+    const [scheduler, schedulerOptions] = chosen(options.scheduler, options.schedulerOption, [
+      from?.scheduler,
+      from?.schedulerOptions
+    ])
+    const [guider, guiderOptions] = chosen(options.guider, options.guiderOption, [from?.guider, from?.guiderOptions])
+    const { seed: _stored, ...stored } = from?.inputs ?? {}
+    const known = fieldsOfFamily(family)
+    const left = Object.keys(stored).filter((name) => !(name in known))
+    const before = { ...(model.shipped ? suggested : {}), ...stored }
+    // a scale that nobody asked for now must neither meet a guider without one nor replace that of its options
+    const scaled = Guiders.has(guider ?? "cfg", "guidance_scale") && guiderOptions?.["guidance_scale"] === undefined
+    const inputs = {
+      ...Object.fromEntries(
+        Object.entries(before).filter(([name]) => name in known && (scaled || name !== "guidanceScale"))
+      ),
+      ...texts,
+      ...Option.getOrElse(options.size, () => ({}))
+    }
+    const wanted = runs.map(({ prompt, seed }, index) => ({
+      label: `${prompt}, seed ${seed}${runs.length > 1 ? ` (${index + 1} of ${runs.length})` : ""}`,
+      inputs: { ...inputs, prompt, seed: Predicate.isBigInt(seed) ? String(seed) : seed }
+    }))
+    const defaults = defaultsOf(family, workflow)
+    const parameters = (index: number, nth: number, size: Size): Parameters => {
+      const all: Values = { ...defaults, ...wanted[index]!.inputs, ...size }
       return {
         software: "effect-blocks",
         pipeline: model.className,
-        model: { name: model.name, fingerprint: model.fingerprint, ...(shipped ? {} : { path: folder }) },
+        model: {
+          name: model.name,
+          fingerprint: model.fingerprint,
+          ...(written === undefined ? {} : { path: written })
+        },
+        ...(variants === undefined ? {} : { variants }),
         ...(scheduler === undefined ? {} : { scheduler }),
+        ...(schedulerOptions === undefined ? {} : { schedulerOptions }),
+        ...(guider === undefined ? {} : { guider }),
+        ...(guiderOptions === undefined ? {} : { guiderOptions }),
+        ...(wish.perRun === 1 ? {} : { picture: nth + 1 }),
         inputs: Object.fromEntries(
-          all
-            .flatMap(([name, value]) => (plain(value) ? [[name, value] as const] : []))
+          Object.entries(all)
+            .flatMap(([name, value]) => (storable(value) ? [[name, value] as const] : []))
             .toSorted(([a], [b]) => (a < b ? -1 : 1))
         ),
         files: {
@@ -172,14 +192,31 @@ export const prepare = (options: Options): Effect.Effect<Task, UsageError> =>
         }
       }
     }
+    const source = Option.getOrElse(options.from, () => "")
     return {
-      prompt,
-      seeds,
-      request: { model, scheduler, image: image?.picture, maskImage: maskImage?.picture, wanted },
+      request: {
+        model,
+        scheduler,
+        schedulerOptions,
+        guider,
+        guiderOptions,
+        variants,
+        image: image?.picture,
+        maskImage: maskImage?.picture,
+        wanted
+      },
       parameters,
-      warning:
-        from === undefined || from.model.fingerprint === model.fingerprint
-          ? undefined
-          : `${from.model.name} has changed since ${Option.getOrElse(options.from, () => "")} was made: the picture will differ.`
+      notes: [
+        ...(from === undefined || from.model.fingerprint === model.fingerprint
+          ? []
+          : from.model.name === model.name
+            ? [`${model.name} has changed since ${source} was made: the picture will differ.`]
+            : [`${source} was made by ${from.model.name}, this is ${model.name}: the picture will differ.`]),
+        ...(left.length === 0
+          ? []
+          : [
+              `left out, as ${model.name} does not take it: ${left.map((name) => flagOfField.get(name) ?? name).join(", ")}`
+            ])
+      ]
     }
   })
