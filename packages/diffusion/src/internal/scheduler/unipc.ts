@@ -67,42 +67,79 @@ export const updateOf = (
 
 /** `outputs`: newest last; `newest`: the output at the end of the step, for the corrector. */
 export const applyUniPc = (
-  { keep: ofSample, pull: ofOutput, ratios, rhos, scale: ofSum }: UniPcUpdate,
+  update: UniPcUpdate,
   sample: Latents,
   outputs: ReadonlyArray<Latents>,
   newest?: Latents
 ): Latents => {
-  const x = sample.data
-  const m0 = outputs[outputs.length - 1]!.data
-  const keep = Math.fround(ofSample)
-  const pull = Math.fround(ofOutput)
-  const scale = Math.fround(ofSum)
-  const rhoOfNewest = Math.fround(rhos[ratios.length] ?? 0)
+  const { ratios, rhos } = update
+  const [m0, ...earlier] = outputs
+    .slice(-ratios.length - 1)
+    .map((output) => output.data)
+    .toReversed()
+  if (newest === undefined && rhos[0] === 0.5 && rhos.length === 1)
+    return like(sample, predicted(update, sample.data, m0!, earlier[0]!))
+  // the output at the end of the step stands at distance one
+  const others = newest === undefined ? earlier : [...earlier, newest.data]
+  const inverses = [...ratios.map((ratio) => 1 / Math.fround(ratio)), 1]
+  const out = new Float32Array(sample.data.length)
+  const together = others.length < 2 ? 0 : 2
+  if (together === 2) bendInto(out, m0!, rhos[0]!, others[0]!, inverses[0]!, rhos[1]!, others[1]!, inverses[1]!)
+  for (let k = together; k < others.length; k++) addBendInto(out, m0!, rhos[k]!, others[k]!, inverses[k]!)
+  return like(sample, finishInto(out, update, sample.data, m0!))
+}
+
+/** The predictor of order two, in one pass. Its rho is a half: what is halved needs no rounding. */
+const predicted = (update: UniPcUpdate, x: Float32Array, m0: Float32Array, m1: Float32Array): Float32Array => {
+  const keep = Math.fround(update.keep)
+  const pull = Math.fround(update.pull)
+  const half = Math.fround(update.scale) / 2
+  const inverse = 1 / Math.fround(update.ratios[0]!)
   const out = new Float32Array(x.length)
-  const m = newest?.data
-  if (ratios.length === 1) {
-    // order two, the usual one, in one pass
-    const m1 = outputs[outputs.length - 2]!.data
-    const inverse = 1 / Math.fround(ratios[0]!)
-    const rho = Math.fround(rhos[0]!)
-    for (let i = 0; i < out.length; i++) {
-      const bend = Math.fround(rho * Math.fround(Math.fround(m1[i]! - m0[i]!) * inverse))
-      const sum = m === undefined ? bend : Math.fround(bend + Math.fround(rhoOfNewest * Math.fround(m[i]! - m0[i]!)))
-      out[i] = Math.fround(Math.fround(keep * x[i]!) - Math.fround(pull * m0[i]!)) - Math.fround(scale * sum)
-    }
-    return like(sample, out)
-  }
-  ratios.forEach((ratio, k) => {
-    const mk = outputs[outputs.length - 2 - k]!.data
-    const inverse = 1 / Math.fround(ratio)
-    const rho = Math.fround(rhos[k]!)
-    for (let i = 0; i < out.length; i++)
-      out[i] = out[i]! + Math.fround(rho * Math.fround(Math.fround(mk[i]! - m0[i]!) * inverse))
-  })
   for (let i = 0; i < out.length; i++) {
-    const sum =
-      m === undefined ? out[i]! : Math.fround(out[i]! + Math.fround(rhoOfNewest * Math.fround(m[i]! - m0[i]!)))
-    out[i] = Math.fround(Math.fround(keep * x[i]!) - Math.fround(pull * m0[i]!)) - Math.fround(scale * sum)
+    const here = m0[i]!
+    const slope = Math.fround(Math.fround(m1[i]! - here) * inverse)
+    out[i] = Math.fround(Math.fround(keep * x[i]!) - Math.fround(pull * here)) - Math.fround(half * slope)
   }
-  return like(sample, out)
+  return out
+}
+
+/** out = r1 * ((m1 - m0) * i1) + r2 * ((m2 - m0) * i2) */
+const bendInto = (
+  out: Float32Array,
+  m0: Float32Array,
+  ofFirst: number,
+  m1: Float32Array,
+  i1: number,
+  ofSecond: number,
+  m2: Float32Array,
+  i2: number
+): void => {
+  const r1 = Math.fround(ofFirst)
+  const r2 = Math.fround(ofSecond)
+  for (let i = 0; i < out.length; i++) {
+    const here = m0[i]!
+    const first = Math.fround(r1 * Math.fround(Math.fround(m1[i]! - here) * i1))
+    out[i] = first + Math.fround(r2 * Math.fround(Math.fround(m2[i]! - here) * i2))
+  }
+}
+
+/** out = out + r * ((m - m0) * inverse) */
+const addBendInto = (out: Float32Array, m0: Float32Array, rho: number, m: Float32Array, inverse: number): void => {
+  const r = Math.fround(rho)
+  for (let i = 0; i < out.length; i++)
+    out[i] = out[i]! + Math.fround(r * Math.fround(Math.fround(m[i]! - m0[i]!) * inverse))
+}
+
+/**
+ * out = keep * x - pull * m0 - scale * out. A pass of its own: all in one would be no faster, as it is roundings that take the
+ * time, and needs a loop for each order.
+ */
+const finishInto = (out: Float32Array, update: UniPcUpdate, x: Float32Array, m0: Float32Array): Float32Array => {
+  const keep = Math.fround(update.keep)
+  const pull = Math.fround(update.pull)
+  const scale = Math.fround(update.scale)
+  for (let i = 0; i < out.length; i++)
+    out[i] = Math.fround(Math.fround(keep * x[i]!) - Math.fround(pull * m0[i]!)) - Math.fround(scale * out[i]!)
+  return out
 }
