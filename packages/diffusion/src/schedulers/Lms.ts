@@ -5,7 +5,7 @@
  * The class `LMSDiscreteScheduler` of diffusers.
  */
 import * as Schema from "effect/Schema"
-import { addInto, like, scaled, slope } from "../internal/scheduler/arithmetic.ts"
+import { like, slope } from "../internal/scheduler/arithmetic.ts"
 import { alphasCumprod, trainingSigmas } from "../internal/scheduler/betas.ts"
 import { exclusiveSigmas } from "../internal/scheduler/family.ts"
 import { logTable } from "../internal/scheduler/numpyLog.ts"
@@ -15,6 +15,7 @@ import { integrate } from "../internal/scheduler/quadrature.ts"
 import { initialSigma, sigmaSchedule } from "../internal/scheduler/sigmas.ts"
 import { define, indexOf, planOf } from "../internal/scheduler/solver.ts"
 import { realTimesteps } from "../internal/scheduler/spacing.ts"
+import { weightedSum } from "../internal/scheduler/sum.ts"
 
 const f = Math.fround
 
@@ -88,11 +89,9 @@ export const fromConfig = define(
         const slopes = [...(history["slopes"] ?? []), newest].slice(-most)
         // by the plan's index, as diffusers counts, even where the run began later and has fewer slopes
         const order = Math.min(index + 1, most)
-        const weight = (k: number) => coefficient(plan.sigmas, order, index, k)
-        const out = scaled(weight(0), newest.data)
-        for (let k = 1; k < Math.min(order, slopes.length); k++)
-          addInto(out, weight(k), slopes[slopes.length - 1 - k]!.data)
-        addInto(out, 1, sample.data)
+        const used = slopes.slice(-order).toReversed()
+        const weights = used.map((_, k) => coefficient(plan.sigmas, order, index, k))
+        const out = weightedSum([...weights, 1], [...used.map(({ data }) => data), sample.data])
         return { sample: like(sample, out), predOriginalSample: clean, history: { slopes } }
       },
       noiseWeights: (plan, level) => [1, plan.sigmas[indexOf(plan, level)]!]

@@ -55,6 +55,14 @@ export const mixed = (a: number, x: Float32Array, b: number, y: Float32Array): F
   return out
 }
 
+/** x + a * y */
+export const moved = (x: Float32Array, a: number, y: Float32Array): Float32Array => {
+  const w = Math.fround(a)
+  const out = new Float32Array(x.length)
+  for (let i = 0; i < out.length; i++) out[i] = x[i]! + Math.fround(w * y[i]!)
+  return out
+}
+
 /** (x - a * y) / d: the clean sample of noise, or the noise of a clean sample, in one pass. */
 export const unmixed = (x: Float32Array, a: number, y: Float32Array, d: number): Float32Array => {
   const w = Math.fround(a)

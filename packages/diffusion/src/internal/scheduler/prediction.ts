@@ -1,5 +1,5 @@
 /** From what the model says to the clean sample and to the noise, in torch's order of float32 operations. */
-import { addScaledInto, divided, divideInto, like, mixed, sqrt, square, unmixed } from "./arithmetic.ts"
+import { addScaledInto, divided, divideInto, like, mixed, moved, sqrt, square, unmixed } from "./arithmetic.ts"
 import type { Latents } from "./model.ts"
 import { quantileOfMagnitudes } from "./quantile.ts"
 
@@ -23,7 +23,7 @@ export const cleanFromAlpha = (
     case "v_prediction":
       return like(sample, mixed(alpha, sample.data, -sigma, output.data))
     case "flow_prediction":
-      return like(sample, mixed(1, sample.data, -sigma, output.data))
+      return like(sample, moved(sample.data, -sigma, output.data))
   }
 }
 
@@ -49,7 +49,7 @@ export const cleanFromSigma = (
   sigmaOfNoise: number = sigma
 ): Latents => {
   if (type === "sample") return output
-  if (type === "epsilon") return like(sample, mixed(1, sample.data, -sigmaOfNoise, output.data))
+  if (type === "epsilon") return like(sample, moved(sample.data, -sigmaOfNoise, output.data))
   const variance = Math.fround(square(sigma) + 1)
   const weight = Math.fround(-sigma / sqrt(variance))
   const inverse = 1 / variance
