@@ -98,5 +98,12 @@ export const stochasticAdams = (input: AdamsInput): Latents => {
     : f(f(tau * to.sigma) * sqrt(f(exp(f(2 * h)) - 1)))
   const weights = weightsOf(input).map((weight) => f(outer * weight))
   const newest = outputs.slice(outputs.length - weights.length).map((output) => output.data)
-  return like(sample, weightedSum([...weights, keep, deviation], [...newest.toReversed(), sample.data, noise.data]))
+  const terms = [...newest.toReversed(), sample.data]
+  // without weight the noise changes nothing: a sum that starts from zero is never the negative one
+  return like(
+    sample,
+    deviation === 0
+      ? weightedSum([...weights, keep], terms)
+      : weightedSum([...weights, keep, deviation], [...terms, noise.data])
+  )
 }
