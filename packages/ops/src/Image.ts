@@ -44,7 +44,17 @@ export type Image = Tensor.Tensor<"uint8">
  */
 export const Image: Tensor.TensorSchema<"uint8"> = Tensor.uint8("height", "width", "channels")
 
-/** Why a picture was refused. */
+/**
+ * Why a picture was refused: one of the reasons of `ImageError`.
+ *
+ * ```ts
+ * import * as Image from "@effect-blocks/ops/Image"
+ * import * as assert from "node:assert"
+ * import * as Schema from "effect/Schema"
+ *
+ * assert.ok(Schema.is(Image.Reason)("truncated"))
+ * ```
+ */
 export const Reason = Schema.Literals([
   "empty",
   "not-an-image",
@@ -55,6 +65,7 @@ export const Reason = Schema.Literals([
   "invalid-option",
   "codec"
 ])
+/** Why a picture was refused. */
 export type Reason = typeof Reason.Type
 
 /**
@@ -133,6 +144,7 @@ const toPixels = (operation: string, image: Image): Result.Result<pixels.Pixels,
 /** What the channels of a decoded picture mean; `native` keeps what the file has. */
 export type Mode = "gray" | "rgb" | "rgba" | "native"
 
+/** How a picture is read. */
 export interface DecodeOptions {
   /** default `rgb`, as diffusers loads pictures: transparency is dropped, not composited (see `flatten`) */
   readonly mode?: Mode | undefined
@@ -289,6 +301,7 @@ export const writeFile = (
 
 // ------------------------------------------------------------------------------------------------------- encoding
 
+/** What is written into a PNG beside its pixels. */
 export interface PngOptions {
   /** a run's parameters: any JSON, kept in the file and read back by `readParameters` */
   readonly parameters?: unknown
@@ -296,7 +309,16 @@ export interface PngOptions {
   readonly text?: Readonly<Record<string, string>> | undefined
 }
 
-/** The keyword under which `encodePng` keeps the parameters of a run. */
+/**
+ * The keyword under which `encodePng` keeps the parameters of a run.
+ *
+ * ```ts
+ * import * as Image from "@effect-blocks/ops/Image"
+ * import * as assert from "node:assert"
+ *
+ * assert.equal(Image.parametersKeyword, "effect-blocks")
+ * ```
+ */
 export const parametersKeyword = "effect-blocks"
 
 const encode = (
@@ -497,9 +519,13 @@ export const readParameters = (bytes: Uint8Array): Effect.Effect<Option.Option<u
 /** Pillow's resampling filters. */
 export type Filter = resample.Filter
 
+/** The size wanted, and how it is reached. */
 export interface ResizeOptions {
+  /** in pixels, a whole number from 1 on */
   readonly width: number
+  /** in pixels, a whole number from 1 on */
   readonly height: number
+  /** default `lanczos` */
   readonly filter?: Filter | undefined
   /**
    * 1 or more: a picture that is shrunk is first reduced by whole factors to this many times the size wanted, which is

@@ -18,21 +18,27 @@ import * as Tensor from "./Tensor.ts"
  */
 export type ResizeMode = "default" | "fill" | "crop"
 
+/** A size in pixels: whole numbers from 1 on. */
 export interface Size {
   readonly width: number
   readonly height: number
 }
 
+/** The size wanted, and how it is reached. */
 export interface ResizeOptions extends Size {
+  /** default `default`, which stretches */
   readonly mode?: ResizeMode | undefined
+  /** default `lanczos` */
   readonly filter?: Image.Filter | undefined
   /** see `Image.resize`; only in mode `default` */
   readonly reducingGap?: number | undefined
 }
 
+/** How pictures become the input of an encoder. */
 export interface PreprocessOptions {
   /** default: the picture's own, rounded down to multiples of `factor` */
   readonly width?: number | undefined
+  /** default: the picture's own, rounded down to multiples of `factor` */
   readonly height?: number | undefined
   /** pixels per latent: sizes are rounded down to multiples of it; default 8 */
   readonly factor?: number | undefined
@@ -40,6 +46,7 @@ export interface PreprocessOptions {
   readonly filter?: Image.Filter | undefined
   /** see `Image.resize`; only in mode `default` */
   readonly reducingGap?: number | undefined
+  /** default `default`, which stretches */
   readonly mode?: ResizeMode | undefined
   /** this part of the picture only, cut out before it is resized */
   readonly crop?: Image.Box | undefined

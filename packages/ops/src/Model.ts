@@ -13,6 +13,7 @@ import { checkFeeds } from "./internal/feeds.ts"
 
 /** Name, dtype and shape of an input or output. A number is a fixed size, a string a named one, `""` an unnamed one. */
 export interface ValueInfo {
+  /** as the file calls it */
   readonly name: string
   readonly dtype: Tensor.DType
   /** `[]` is a scalar, or a value whose rank the file does not say: ONNX Runtime does not tell the two apart */
@@ -29,6 +30,7 @@ export interface Results {
   readonly [output: string]: Tensor.Tensor
 }
 
+/** What of a run is wanted. */
 export interface RunOptions {
   /** compute and copy only these outputs; all when absent */
   readonly outputs?: ReadonlyArray<string> | undefined
@@ -38,7 +40,9 @@ export interface RunOptions {
 export interface Model {
   /** the path, or the name it was loaded under */
   readonly name: string
+  /** what it must be fed with */
   readonly inputs: ReadonlyArray<ValueInfo>
+  /** what it can give */
   readonly outputs: ReadonlyArray<ValueInfo>
   /** the execution provider that runs it: what was really taken, also after a fallback */
   readonly provider: string
@@ -52,19 +56,25 @@ export interface Model {
   readonly run: (feeds: Feeds, options?: RunOptions) => Effect.Effect<Results, RunError>
 }
 
+/** The types of a contract. */
 export declare namespace Contract {
+  /** Schemas of tensors by name. */
   export type Fields = { readonly [name: string]: Tensor.TensorSchema<Tensor.DType> }
+  /** Tensors by name, of the dtypes that the Schemas say. */
   export type Values<F extends Fields> = { readonly [K in keyof F]: F[K]["Type"] }
 }
 
 /** What a component needs of a file: the inputs it will give (all of them) and the outputs it will read. */
 export interface Contract<I extends Contract.Fields, O extends Contract.Fields> {
+  /** all that the model is fed with */
   readonly inputs: I
+  /** what is read of its results; the others are not computed */
   readonly outputs: O
 }
 
 /** A model whose feeds and results are typed. */
 export interface TypedModel<I extends Contract.Fields, O extends Contract.Fields> extends Omit<Model, "run"> {
+  /** Runs the model; feeds and results are checked against the Schemas. */
   readonly run: (feeds: Contract.Values<I>) => Effect.Effect<Contract.Values<O>, RunError>
 }
 

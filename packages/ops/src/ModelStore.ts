@@ -27,9 +27,12 @@ import type { LoadOptions } from "./OnnxRuntime.ts"
 export type Decision =
   | {
       readonly _tag: "load"
+      /** the path of its file */
       readonly model: string
+      /** what it counts for */
       readonly bytes: number
       readonly used: number
+      /** how long loading took */
       readonly milliseconds: number
     }
   | {
@@ -37,7 +40,9 @@ export type Decision =
       readonly model: string
       readonly bytes: number
       readonly used: number
+      /** what it had to go for: the path of the model that needed room, or the reason */
       readonly for: string
+      /** how long nobody had held it */
       readonly idleMilliseconds: number
     }
   | {
@@ -45,16 +50,21 @@ export type Decision =
       readonly model: string
       readonly bytes: number
       readonly used: number
+      /** less than what is used: all that is loaded is held */
       readonly budget: number
     }
   | { readonly _tag: "failed"; readonly model: string; readonly reason: string }
 
 /** What is loaded now. */
 export interface Status {
+  /** bytes of what is loaded or being loaded */
   readonly used: number
+  /** bytes that may stay loaded */
   readonly budget: number
+  /** the longest unused first */
   readonly models: ReadonlyArray<{
     readonly path: string
+    /** what it counts for */
     readonly bytes: number
     /** how many hold it */
     readonly references: number
@@ -93,6 +103,7 @@ export class ModelStore extends Context.Service<
     readonly evict: (path: string) => Effect.Effect<boolean>
     /** The last thousand decisions, oldest first. */
     readonly decisions: Effect.Effect<ReadonlyArray<Decision>>
+    /** What is loaded now. */
     readonly status: Effect.Effect<Status>
   }
 >()("effect-blocks/ops/ModelStore") {}
@@ -136,7 +147,9 @@ export const layer = (options: Options): Layer.Layer<ModelStore, never, OnnxRunt
 
 /** A model in the store as a plain value: every run holds it only while it runs, so it may be evicted in between. */
 export interface StoredModel {
+  /** of its file */
   readonly path: string
+  /** Loads it where it is not, and holds it while it runs. */
   readonly run: (feeds: Model.Feeds, options?: Model.RunOptions) => Effect.Effect<Model.Results, LoadError | RunError>
 }
 
@@ -168,7 +181,9 @@ export const model = (path: string): Effect.Effect<StoredModel, never, ModelStor
 
 /** A model in the store whose feeds and results are typed. */
 export interface TypedStoredModel<I extends Model.Contract.Fields, O extends Model.Contract.Fields> {
+  /** of its file */
   readonly path: string
+  /** Loads it where it is not, checks it against the contract, and holds it while it runs. */
   readonly run: (feeds: Model.Contract.Values<I>) => Effect.Effect<Model.Contract.Values<O>, LoadError | RunError>
 }
 

@@ -4,7 +4,17 @@
  */
 import * as Schema from "effect/Schema"
 
-/** Why a model could not be loaded: one of the reasons of `ModelLoadError`. */
+/**
+ * Why a model could not be loaded: one of the reasons of `ModelLoadError`.
+ *
+ * ```ts
+ * import * as OnnxError from "@effect-blocks/ops/OnnxError"
+ * import * as Schema from "effect/Schema"
+ * import assert from "node:assert"
+ *
+ * assert.ok(Schema.is(OnnxError.LoadReason)("not-found"))
+ * ```
+ */
 export const LoadReason: Schema.Literals<
   readonly [
     "not-found",
@@ -28,6 +38,7 @@ export const LoadReason: Schema.Literals<
   "contract",
   "other"
 ])
+/** Why a model could not be loaded. */
 export type LoadReason = typeof LoadReason.Type
 
 /**

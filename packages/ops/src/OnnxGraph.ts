@@ -107,9 +107,11 @@ export const texts: (value: ReadonlyArray<string>) => Attribute = attribute("str
 
 /** An operator with its operands. */
 export interface Node {
+  /** such as `MatMul` */
   readonly op: string
   /** names of graph inputs, initialisers or outputs of earlier nodes; `""` leaves an optional operand out */
   readonly inputs: ReadonlyArray<string>
+  /** names that it gives to its results */
   readonly outputs: ReadonlyArray<string>
   readonly attributes: { readonly [name: string]: Attribute }
   /** `""` is ONNX itself */
@@ -134,7 +136,9 @@ export const node = (
 
 /** A graph that `make` has checked: a contract, and how it is kept. */
 export interface Graph<I extends Contract.Fields, O extends Contract.Fields> extends Contract<I, O> {
+  /** shown by errors and by the model */
   readonly name: string
+  /** in the order in which they run */
   readonly nodes: ReadonlyArray<Node>
   /** constants: weights, shapes, scales */
   readonly initializers: { readonly [name: string]: Tensor.Tensor }
@@ -148,10 +152,13 @@ export type AnyGraph = Graph<Contract.Fields, Contract.Fields>
 
 /** What `make` takes. */
 export interface Options<I extends Contract.Fields, O extends Contract.Fields> extends Contract<I, O> {
+  /** in the order in which they run: a name is given before it is read */
   readonly nodes: ReadonlyArray<Node>
+  /** constants by name: weights, shapes, scales */
   readonly initializers?: { readonly [name: string]: Tensor.Tensor }
   /** 17 when absent */
   readonly opset?: number
+  /** versions of the other domains whose operators are used, each of which must be here, such as `com.microsoft` */
   readonly domains?: { readonly [domain: string]: number }
 }
 

@@ -51,6 +51,7 @@ export interface LoadOptions {
 
 /** What a runtime is doing. */
 export interface Status {
+  /** the execution provider that models run on */
   readonly provider: string
   /** worker threads it may use; 0 when it runs in this thread */
   readonly workers: number
@@ -82,6 +83,7 @@ export class OnnxRuntime extends Context.Service<
   {
     /** Loads a model into a scope. Interrupting frees the caller at once; what the load opened is released. */
     readonly load: (source: Source, options?: LoadOptions) => Effect.Effect<Model, LoadError, Scope.Scope>
+    /** What it is doing now. */
     readonly status: Effect.Effect<Status>
   }
 >()("effect-blocks/ops/OnnxRuntime") {}
@@ -108,6 +110,7 @@ export const load = (
   options?: LoadOptions
 ): Effect.Effect<Model, LoadError, Scope.Scope | OnnxRuntime> => OnnxRuntime.use((_) => _.load(source, options))
 
+/** How models run in this thread. */
 export interface CpuOptions {
   /** threads inside one run; ONNX Runtime takes one a core when absent */
   readonly threads?: number | undefined
@@ -155,6 +158,7 @@ export const layerCpuWith = (options: CpuOptions): Layer.Layer<OnnxRuntime> =>
  */
 export const layerCpu: Layer.Layer<OnnxRuntime> = layerCpuWith({})
 
+/** How models are spread over worker threads. */
 export interface WorkersOptions {
   /** threads that own models; models are spread over them, and those on different workers run side by side. 1 when absent */
   readonly workers?: number | undefined
@@ -187,6 +191,7 @@ export const layerWorkers = (options: WorkersOptions = {}): Layer.Layer<OnnxRunt
 /** The execution providers that onnxruntime-node may bring besides the CPU. */
 export type Provider = "cuda" | "webgpu" | "coreml" | "dml"
 
+/** Which device runs models, and what if it does not start. */
 export interface GpuOptions {
   readonly provider: Provider
   /** "cpu": models run in a worker thread on the CPU where the provider does not start, and the log says so */
@@ -231,6 +236,7 @@ export const layerGpu = (options: GpuOptions): Layer.Layer<OnnxRuntime> =>
     Effect.suspend(() => makeGpu(options))
   )
 
+/** What is tried, and how models run where only the CPU is left. */
 export interface AutoOptions extends WorkersOptions {
   /** what to try, best first; what makes sense on the platform when absent */
   readonly candidates?: ReadonlyArray<Provider> | undefined

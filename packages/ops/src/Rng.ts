@@ -38,6 +38,7 @@ export const Rng = Schema.Struct({
   spare: Schema.NullOr(Schema.Finite)
 }).annotate({ title: "Rng", description: "a random number generator: torch's CPU generator at some position" })
 
+/** A generator at some position. */
 export type Rng = typeof Rng.Type
 
 /**
@@ -83,6 +84,7 @@ export const Seed = Schema.Union([
   Schema.Int,
   Schema.BigInt.check(Schema.isBetweenBigInt({ minimum: minSeed, maximum: maxSeed }))
 ])
+/** A seed as torch takes it: from -2^63 to 2^64 - 1. */
 export type Seed = typeof Seed.Type
 
 /**

@@ -56,7 +56,9 @@ export type NumericDType = Exclude<DType, "string">
 export interface Tensor<out D extends DType = DType> {
   readonly [value.TypeId]: typeof value.TypeId
   readonly dtype: D
+  /** the length of each axis */
   readonly shape: ReadonlyArray<number>
+  /** the elements, the last axis moving fastest; not to be written to */
   readonly data: DataOf[D]
 }
 
@@ -458,6 +460,7 @@ export type Dim = number | string
 /** What a tensor's Schema asks for; `dims` is undefined for any shape. */
 export interface Spec {
   readonly dtype: DType
+  /** a length or a name for each axis */
   readonly dims: ReadonlyArray<Dim> | undefined
 }
 
