@@ -8,7 +8,7 @@ import * as Schema from "effect/Schema"
 import { like } from "../internal/scheduler/arithmetic.ts"
 import { alphasCumprod, trainingSigmas } from "../internal/scheduler/betas.ts"
 import { algorithmOf, applyUpdate, orderAt, updateOf } from "../internal/scheduler/dpm.ts"
-import { exclusiveSigmas, thirdOrderProblem } from "../internal/scheduler/family.ts"
+import { exclusiveSigmas, noiseOfFlow, thirdOrderProblem } from "../internal/scheduler/family.ts"
 import { clippedAway, mark } from "../internal/scheduler/lambda.ts"
 import { arange, linspace, roundHalfEven } from "../internal/scheduler/numeric.ts"
 import { logTable } from "../internal/scheduler/numpyLog.ts"
@@ -117,8 +117,8 @@ export const fromConfig = define(
       schedule: ({ steps = 1 }) => {
         const noisiest = train - 1 - clippedAway(alphas, Number(options.lambda_min_clipped))
         const levels = levelsOf(risingTimesteps(options, noisiest, steps), noisiest, steps)
-        // repeated timesteps count once, though their levels stay, as in diffusers
-        const timesteps = [...new Set(levels.timesteps.map(Math.trunc))]
+        // timesteps that are equal before they are cut to whole ones count once, though their levels stay, as in diffusers
+        const timesteps = [...new Set(levels.timesteps)].map(Math.trunc)
         return planOf({
           timesteps,
           sigmas: levels.sigmas.map(f),
@@ -147,5 +147,6 @@ export const fromConfig = define(
       }
     }
   },
-  exclusiveSigmas
+  exclusiveSigmas,
+  noiseOfFlow
 )

@@ -15,6 +15,7 @@ import {
   scaleInput,
   timestepOfSigma
 } from "../internal/scheduler/edm.ts"
+import { thirdOrderProblem } from "../internal/scheduler/family.ts"
 import type { Mark } from "../internal/scheduler/lambda.ts"
 import { linspace32 } from "../internal/scheduler/numeric.ts"
 import { flag, oneOf, option, thresholdOptions } from "../internal/scheduler/options.ts"
@@ -81,6 +82,10 @@ export const fromConfig = define(
           noise: levels.map(() => algorithm === "sde-dpmsolver++")
         })
       },
+      unsolvable: (plan, begin) =>
+        algorithm === "sde-dpmsolver++"
+          ? thirdOrderProblem(plan, begin, algorithm, (index) => orderAt(options, plan, { begin, index, history: {} }))
+          : undefined,
       scaleModelInput: (plan, { index }, sample) => scaleInput(options, plan.sigmas[index]!, sample),
       step: (plan, state, { modelOutput, noise, sample }) => {
         const at = (k: number) => markOf(plan.sigmas[state.index + k]!)

@@ -49,6 +49,7 @@ export const distilledTimesteps = (
     const own = request.timesteps
     if (own[0]! >= train) return `timesteps must be below num_train_timesteps (${train})`
     const kept = Math.min(Math.trunc(own.length * strength), own.length)
+    if (kept === 0) return `strength (${strength}) leaves none of the ${own.length} timesteps`
     return { timesteps: own.slice(own.length - kept), numInferenceSteps: own.length }
   }
   const steps = request.steps!

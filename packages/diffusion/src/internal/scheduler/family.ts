@@ -17,7 +17,13 @@ export const exclusiveSigmas = (options: {
   readonly use_karras_sigmas: boolean
   readonly use_exponential_sigmas: boolean
   readonly use_beta_sigmas: boolean
+  readonly sigma_min?: number | null
 }): Contradiction | undefined => {
+  if (options.use_exponential_sigmas && options.sigma_min === 0)
+    return {
+      option: "sigma_min",
+      message: "must be above 0 with use_exponential_sigmas, which are even in its logarithm"
+    }
   const chosen = (["use_karras_sigmas", "use_exponential_sigmas", "use_beta_sigmas"] as const).filter(
     (name) => options[name]
   )
@@ -52,20 +58,24 @@ export const thirdOrderProblem = (
   return undefined
 }
 
-/** What DPM-Solver's predictions of noise (rather than of the clean sample) rule out. */
+/** Predictions of noise (rather than of the clean sample) cannot be made of a flow. */
+export const noiseOfFlow = ({
+  algorithm_type: type,
+  prediction_type
+}: {
+  readonly algorithm_type: string
+  readonly prediction_type: string
+}): Contradiction | undefined =>
+  type.endsWith("++") || type === "deis" || prediction_type !== "flow_prediction"
+    ? undefined
+    : { option: "prediction_type", message: `must not be flow_prediction with algorithm_type ${type}` }
+
+/** What DPM-Solver's predictions of noise rule out; `deis` counts as `dpmsolver++` but for the last level. */
 export const noisePrediction = (options: {
   readonly algorithm_type: string
   readonly final_sigmas_type: string
   readonly prediction_type: string
-}): Contradiction | undefined => {
-  if (options.algorithm_type.endsWith("++")) return undefined
-  // `deis` counts as `dpmsolver++` in all but this
-  if (options.final_sigmas_type === "zero")
-    return { option: "final_sigmas_type", message: `must be sigma_min with algorithm_type ${options.algorithm_type}` }
-  if (options.prediction_type === "flow_prediction" && options.algorithm_type !== "deis")
-    return {
-      option: "prediction_type",
-      message: `must not be flow_prediction with algorithm_type ${options.algorithm_type}`
-    }
-  return undefined
-}
+}): Contradiction | undefined =>
+  options.final_sigmas_type === "zero" && !options.algorithm_type.endsWith("++")
+    ? { option: "final_sigmas_type", message: `must be sigma_min with algorithm_type ${options.algorithm_type}` }
+    : noiseOfFlow(options)

@@ -69,6 +69,8 @@ export const flowSchedule = (
     if (sigmas[sigmas.length - 1] === 1) return "shift_terminal has no schedule to stretch where the only level is 1"
     sigmas = stretched(sigmas, options.shift_terminal, r)
   }
+  if (options.use_exponential_sigmas && sigmas[sigmas.length - 1] === 0)
+    return "the last level must be above 0 with use_exponential_sigmas, which are even in its logarithm"
   sigmas = (respaced(options, sigmas[0]!, sigmas[sigmas.length - 1]!, sigmas.length) ?? sigmas).map(f)
   if (options.invert_sigmas) sigmas = sigmas.map((sigma) => f(1 - sigma))
   const given = keepsTimesteps && !options.invert_sigmas ? ownTimesteps?.map(f) : undefined
