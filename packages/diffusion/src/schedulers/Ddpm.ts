@@ -113,6 +113,10 @@ export const fromConfig = define(className, Options, (options) => {
 
       const least = Math.max(f(f(betaBarBefore / betaBar) * beta), f(1e-20))
       if (type === "learned" || type === "learned_range") {
+        if (modelOutput.data.length !== 2 * next.length)
+          throw new TypeError(
+            `${className}: variance_type ${type} needs twice the sample's channels, not ${modelOutput}`
+          )
         addLearned(next, type === "learned", modelOutput, log(least), log(beta), noise.data)
       } else addInto(next, fixedDeviation(type, least, beta), noise.data)
       return { sample: like(sample, next), predOriginalSample: clean }

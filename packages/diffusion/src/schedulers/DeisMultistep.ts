@@ -8,7 +8,7 @@ import * as Schema from "effect/Schema"
 import { exp, like, mixed } from "../internal/scheduler/arithmetic.ts"
 import { alphasCumprod, trainingSigmas } from "../internal/scheduler/betas.ts"
 import { applyDeis, coefficientsOf } from "../internal/scheduler/deis.ts"
-import { exclusiveSigmas } from "../internal/scheduler/family.ts"
+import { exclusiveSigmas, shiftProblem } from "../internal/scheduler/family.ts"
 import { mark } from "../internal/scheduler/lambda.ts"
 import { roundHalfEven } from "../internal/scheduler/numeric.ts"
 import { logTable } from "../internal/scheduler/numpyLog.ts"
@@ -93,7 +93,8 @@ export const fromConfig = define(
       trainingTimesteps: train,
       lookup: "planOrLast",
       schedule: ({ mu, steps = 1 }) => {
-        if (mu !== undefined && !options.use_dynamic_shifting) return "mu goes with use_dynamic_shifting"
+        const problem = shiftProblem(options, mu)
+        if (problem !== undefined) return problem
         const { sigmas, timesteps } = levelsOf(steps, mu === undefined ? options.flow_shift : Math.exp(mu))
         return planOf({ timesteps: timesteps.map(Math.trunc), sigmas: sigmas.map(f) })
       },
@@ -103,9 +104,10 @@ export const fromConfig = define(
         const from = mark(plan.sigmas[index]!, flow)
         const to = mark(plan.sigmas[index + 1]!, flow)
         const type = options.prediction_type
+        // diffusers takes the level itself for the deviation of a flow, even where the schedule is not that of flows
         const deviation = type === "flow_prediction" ? plan.sigmas[index]! : from.sigma
         const clean = clipped(options, cleanFromAlpha(type, from.alpha, deviation, sample, modelOutput), modelOutput)
-        const output = noiseFromAlpha("sample", from.alpha, from.sigma, sample, clean)
+        const output = noiseFromAlpha("sample", from.alpha, deviation, sample, clean)
         const outputs = [...(history["outputs"] ?? []), output].slice(-most)
         const atEnd = lowers && index === calls - 1 ? 1 : lowers && index === calls - 2 ? 2 : 3
         const order = Math.min(most, index - begin + 1, atEnd)

@@ -60,7 +60,7 @@ const averagedStep = (
 }
 
 /**
- * A Heun scheduler. `setTimesteps` takes `steps` or `timesteps`.
+ * A Heun scheduler. `setTimesteps` takes `steps` (and `numTrainTimesteps`, over which they are spread) or `timesteps`.
  *
  * @example
  * ```ts
@@ -79,16 +79,19 @@ export const fromConfig = define(
     const table = trainingSigmas(alphasCumprod(options))
     const logs = logTable(table)
     return {
-      accepts: ["timesteps"],
+      accepts: ["timesteps", "numTrainTimesteps"],
       trainingTimesteps: options.num_train_timesteps,
+      ownSchedule: "monotone",
       lookup: "plan",
       schedule: (request) => {
         const problem = onlyOne(request)
         if (problem !== undefined) return problem
         if (request.timesteps !== undefined && isRespaced(options))
           return "timesteps do not go with respaced noise levels"
-        const visited = request.timesteps?.map(f) ?? realTimesteps(options, request.steps!)
-        const levels = sigmaSchedule(options, table, logs, visited)
+        const { num_train_timesteps: train } = options
+        const spaced = { ...options, num_train_timesteps: request.numTrainTimesteps ?? train }
+        const visited = request.timesteps?.map(f) ?? realTimesteps(spaced, request.steps!)
+        const levels = sigmaSchedule(options, table, logs, visited, undefined, request.steps)
         const sigmas = [...doubled(levels.sigmas), 0].map(f)
         return planOf({
           timesteps: doubled(levels.timesteps).map(f),

@@ -71,7 +71,7 @@ export const fromConfig = define(
       trainingTimesteps: options.num_train_timesteps,
       lookup: "plan",
       schedule: ({ order = 4, steps = 1 }) => {
-        const levels = sigmaSchedule(options, table, logs, realTimesteps(options, steps))
+        const levels = sigmaSchedule(options, table, logs, realTimesteps(options, steps), undefined, steps)
         const sigmas = [...levels.sigmas, 0].map(f)
         return planOf({
           timesteps: levels.timesteps.map(f),

@@ -18,16 +18,17 @@ import {
   lambdaMin,
   oneOf,
   option,
-  orNull,
   positive,
   respacingOptions,
   spacingOptions,
-  thresholdOptions
+  thresholdOptions,
+  varianceType
 } from "../internal/scheduler/options.ts"
 import { meanOf, solverOutput } from "../internal/scheduler/output.ts"
+import { weightsOfAlpha } from "../internal/scheduler/prediction.ts"
 import { stochasticAdams } from "../internal/scheduler/sa.ts"
 import { flowSigmas, interpolated, respaced, sigmaToTimestep } from "../internal/scheduler/sigmas.ts"
-import { define, indexOf, planOf } from "../internal/scheduler/solver.ts"
+import { define, planOf, timestepOf } from "../internal/scheduler/solver.ts"
 import { solverTimesteps } from "../internal/scheduler/spacing.ts"
 
 const f = Math.fround
@@ -57,7 +58,7 @@ export const Options = Schema.Struct({
   algorithm_type: oneOf(["data_prediction", "noise_prediction"], "data_prediction"),
   lower_order_final: flag(true),
   lambda_min_clipped: lambdaMin,
-  variance_type: orNull(Schema.Literals(["learned", "learned_range"]))
+  variance_type: varianceType
 })
 
 /** How stochastic the step from a timestep is. */
@@ -113,7 +114,6 @@ export const fromConfig = define(
     return {
       accepts: [],
       trainingTimesteps: train,
-      lookup: "planOrLast",
       schedule: ({ steps = 1 }) => {
         const { sigmas, timesteps } = levelsOf(steps)
         return planOf({
@@ -163,15 +163,17 @@ export const fromConfig = define(
           history: { outputs: all.slice(-remembered), last: [start], noise: [noise!] }
         }
       },
-      noiseWeights: (plan, level) => {
-        const { alpha, sigma } = mark(plan.sigmas[indexOf(plan, level)]!, flow)
-        return [alpha, sigma]
-      }
+      // of the training timestep, as diffusers has it, where the step takes them of the plan
+      noiseWeights: (plan, level) => weightsOfAlpha(alphas[timestepOf(plan, level)]!)
     }
   },
   exclusiveSigmas,
   ({ algorithm_type, prediction_type }) =>
     algorithm_type === "noise_prediction" && prediction_type === "flow_prediction"
       ? { option: "prediction_type", message: "must not be flow_prediction with algorithm_type noise_prediction" }
+      : undefined,
+  ({ algorithm_type, thresholding }) =>
+    algorithm_type === "noise_prediction" && thresholding
+      ? { option: "thresholding", message: "goes with algorithm_type data_prediction" }
       : undefined
 )

@@ -97,15 +97,17 @@ export const fromConfig = define(
     const updateFrom = (plan: Plan, from: number, order: number, corrects: boolean): UniPcUpdate | null =>
       updateOf(options, (k) => mark(plan.sigmas[from + k]!, flow), order, corrects)
 
-    const flowLevels = ({ mu, sigmas: own }: TimestepRequest, n: number): ReadonlyArray<number> => {
+    const flowLevels = ({ mu, sigmas: own }: TimestepRequest, n: number): ReadonlyArray<number> | string => {
       const even = own ?? linspace(1, 1 / train, n + 1).slice(0, -1)
       const e = Math.exp(mu ?? 0)
       const shift = options.flow_shift
       const moved = even.map((sigma) =>
         options.use_dynamic_shifting ? e / (e + (1 / sigma - 1)) : (shift * sigma) / (1 + (shift - 1) * sigma)
       )
-      const terminal = options.shift_terminal
-      const [first = 0, ...rest] = terminal === null || terminal === 0 ? moved : stretched(moved, terminal, (x) => x)
+      const terminal = options.shift_terminal ?? 0
+      if (terminal !== 0 && moved[n - 1] === 1)
+        return "shift_terminal has no schedule to stretch where the only level is 1"
+      const [first = 0, ...rest] = terminal === 0 ? moved : stretched(moved, terminal, (x) => x)
       // away from 1, where the logarithm of alpha is infinite
       return [Math.abs(first - 1) < 1e-6 ? first - 1e-6 : first, ...rest]
     }
@@ -122,6 +124,7 @@ export const fromConfig = define(
       }
       if (flow) {
         const sigmas = flowLevels(request, n)
+        if (typeof sigmas === "string") return sigmas
         return { sigmas, timesteps: sigmas.map((sigma) => sigma * train), last: sigmas[n - 1]! }
       }
       const timesteps = solverTimesteps(options, n)
@@ -131,11 +134,14 @@ export const fromConfig = define(
     return {
       accepts: ["sigmas", "mu"],
       trainingTimesteps: train,
+      ownSchedule: "monotone",
       lookup: "planOrLast",
       schedule: (request) => {
         if (options.use_dynamic_shifting && request.mu === undefined) return "use_dynamic_shifting needs mu"
         if (request.sigmas !== undefined && !flow) return "sigmas go with use_flow_sigmas"
-        const { last, sigmas, timesteps } = levelsOf(request, request.sigmas?.length ?? request.steps!)
+        const levels = levelsOf(request, request.sigmas?.length ?? request.steps!)
+        if (typeof levels === "string") return levels
+        const { last, sigmas, timesteps } = levels
         return planOf({
           timesteps: timesteps.map(Math.trunc),
           sigmas: [...sigmas, options.final_sigmas_type === "zero" ? 0 : last].map(f)
