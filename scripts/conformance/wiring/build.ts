@@ -78,8 +78,13 @@ const autoOf = (name: string, { blocks, class: description, triggers }: Auto, ar
     throw new WiringError({ message: `'${name}' has ${blocks.length} branches and ${triggers.length} triggers` })
   const branches = blocks.map(([branch, block]) => blockOf(branch, block, around))
   const first = triggers.indexOf(null)
-  const mayBeNull = triggers.some((trigger) => trigger !== null && around.program.takenAway.has(trigger))
-  if (!mayBeNull && (first < 0 || first === triggers.length - 1)) {
+  // what `auto` only looks at does not keep its value, which a branch may have written in an earlier run
+  const hasValue = triggers.some(
+    (trigger) =>
+      trigger !== null &&
+      (around.program.takenAway.has(trigger) || branches.some((branch) => trigger in branch.outputs))
+  )
+  if (!hasValue && (first < 0 || first === triggers.length - 1)) {
     const pairs = branches.map((branch, i) => {
       const trigger = triggers[i] ?? null
       return trigger === null ? branch : Block.when(trigger, branch)
@@ -117,7 +122,7 @@ const fromDict = (name: string, composition: FromDict, around: Around): Block.An
       () =>
         blockOf(step, block, around)
   )
-  return wrapped(name, whole, loopParams(whole), makers as unknown as ReadonlyArray<Block.Any>)
+  return wrapped(name, whole, loopParams(whole), makers as unknown as ReadonlyArray<Block.Any>, around.purpose)
 }
 
 const blockOf = (name: string, composition: Composition, around: Around): Block.Any => {
@@ -138,10 +143,13 @@ const blockOf = (name: string, composition: Composition, around: Around): Block.
 }
 
 /** A sequence is edited by the library; another composite is made again of other blocks, as a wrapper takes other blocks. */
-export const editedComposition = (composition: Composition, edits: ReadonlyArray<Edit>): Composition => {
-  if (edits.length === 0 || composition.kind === "leaf" || isSequence(composition)) return composition
+export const editedComposition = (composition: Composition, edits: ReadonlyArray<Edit>): Composition =>
+  isSequence(composition) ? composition : withEdits(composition, edits)
+
+const withEdits = (composition: Composition, edits: ReadonlyArray<Edit>): Composition => {
+  if (edits.length === 0 || composition.kind === "leaf") return composition
   // a branch and its trigger are one pair: what is put in between has none, and what goes takes its own along
-  if (composition.kind === "auto") return editedComposition(asConditional(composition), edits)
+  if (composition.kind === "auto") return withEdits(asConditional(composition), edits)
   const blocks = [...composition.blocks]
   for (const edit of edits) {
     const at = blocks.findIndex(([name]) => name === edit[1])
@@ -149,11 +157,30 @@ export const editedComposition = (composition: Composition, edits: ReadonlyArray
       // a name that is there moves
       if (at >= 0) blocks.splice(at, 1)
       blocks.splice(edit[3], 0, [edit[1], edit[2]])
-    } else if (edit[0] === "set") blocks.splice(at < 0 ? blocks.length : at, 1, [edit[1], edit[2]])
+    } else if (edit[0] === "set") blocks.splice(at < 0 ? blocks.length : at, at < 0 ? 0 : 1, [edit[1], edit[2]])
     else if (at < 0) throw new WiringError({ message: `there is no block '${edit[1]}'` })
     else blocks.splice(at, 1)
   }
   return { ...composition, blocks }
+}
+
+/** The leaves and loops at some paths, each once, one after the other. */
+const inOrder = (composition: Composition, paths: ReadonlyArray<string>): Sequential => {
+  const found = new Map<string, Composition>()
+  for (const path of paths) {
+    let at: Composition = composition
+    const names: Array<string> = []
+    // the root is named like its class
+    for (const name of path.split(".").slice(1)) {
+      if (at.kind === "leaf" || at.kind === "loop" || (at.kind === "from_dict" && !isSequence(at))) break
+      const inner: Composition | undefined = at.blocks.find(([step]) => step === name)?.[1]
+      if (inner === undefined) throw new WiringError({ message: `there is no block '${path}'` })
+      names.push(name)
+      at = inner
+    }
+    found.set(names.join(" "), at)
+  }
+  return { kind: "sequential", class: composition.kind === "leaf" ? "" : composition.class, blocks: [...found] }
 }
 const asConditional = ({ blocks, class: name, triggers }: Auto): Conditional => ({
   kind: "conditional",
@@ -193,6 +220,8 @@ export interface Built {
   readonly block: AnyBlock
   /** for looking at: a block declares what it declares in diffusers */
   readonly declared: AnyBlock
+  /** the blocks at some paths, for running */
+  readonly only: (paths: ReadonlyArray<string>) => AnyBlock
 }
 
 /** The whole composition of a case, edited. */
@@ -206,5 +235,9 @@ export const build = (composition: Composition, edits: ReadonlyArray<Edit>): Bui
     const edited = edits.reduce((self, edit) => applied(self, edit, around), steps(made))
     return untyped(edits.length > 0 && whole.kind === "sequential" ? withWorkflows(edited, whole.workflows) : edited)
   }
-  return { program, block: make("run"), declared: make("look") }
+  const only = (paths: ReadonlyArray<string>): AnyBlock => {
+    const around = { program, purpose: "run", unsure: new Set<string>() } as const
+    return untyped(blockOf(composition.class, inOrder(withEdits(composition, edits), paths), around))
+  }
+  return { program, block: make("run"), declared: make("look"), only }
 }

@@ -36,8 +36,10 @@ export const leafOf = (name: string, leaf: Leaf, around: Around): Block.Any => {
   const consumed = leaf.inputs.flatMap((param) => (param.name === null ? [param.kwargs_type ?? ""] : []))
   const produced = new Map(leaf.outputs.flatMap((o) => (o.kwargs_type === undefined ? [] : [[o.name, o.kwargs_type]])))
   const outputs = new Set(leaf.outputs.map((output) => output.name))
+  // a member that a block writes without a word is dropped, except in a loop
+  const says = (target: string) => loop !== undefined || outputs.has(target) || own.has(target)
   const inGroups = [...program.groups].filter(
-    ([group, members]) => consumed.includes(group) || [...targets].some((target) => members.has(target))
+    ([group, members]) => consumed.includes(group) || [...targets].some((target) => members.has(target) && says(target))
   )
   const groups = new Set([...consumed, ...produced.values(), ...inGroups.map(([group]) => group)])
   const members = new Set(
@@ -61,8 +63,11 @@ export const leafOf = (name: string, leaf: Leaf, around: Around): Block.Any => {
 
   const writes: Fields = {}
   for (const output of outputs) writes[output] = Schema.Json
-  for (const param of purpose === "look" ? [] : params)
-    if (targets.has(param.name) || isThere(param.default)) writes[param.name] ??= Schema.Json
+  for (const param of params) {
+    const isListed = purpose === "run" || loop?.declared.has(param.name) === true
+    if (isListed && (targets.has(param.name) || (purpose === "run" && isThere(param.default))))
+      writes[param.name] ??= Schema.Json
+  }
   for (const member of members) writes[member] ??= Field.optional(Schema.Json)
   for (const group of groups) writes[group] = [...produced.values()].includes(group) ? Group : Field.optional(Group)
   for (const [variable, at] of shared) {

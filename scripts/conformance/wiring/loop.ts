@@ -16,11 +16,11 @@ import {
 import { countOf, evaluate } from "./expression.ts"
 import { type Around, fieldOf, type Fields, isThere, untyped, type Values, WiringError } from "./program.ts"
 
-const wrapperOf = (name: string, loop: LoopOf, params: Params) => {
+const wrapperOf = (name: string, loop: LoopOf, params: Params, purpose: Around["purpose"]) => {
   const { class: description, iterate, loop_inputs: own = [] } = loop
   const inputs: Fields = {}
   const steering = iterate.count ?? iterate.down_from ?? iterate.over ?? iterate.until![0]
-  const passed = passedOn(loop)
+  const passed = passedOn(loop, purpose)
   const read = passed.filter((variable) => params.has(variable))
   for (const variable of [...own.map((param) => param.name), steering, ...read])
     if (variable !== null) inputs[variable] = fieldOf({ name: variable, ...params.get(variable) }, new Set())
@@ -59,13 +59,20 @@ const wrapperOf = (name: string, loop: LoopOf, params: Params) => {
     }
   })
 }
-/** What a loop declares as its own output although no block in it writes it: an input that it passes on, or nothing. */
-const passedOn = (loop: LoopOf): ReadonlyArray<string> => {
+/**
+ * What a loop writes that no block in it writes: its own outputs, which are inputs that it passes on, or nothing; and, as
+ * diffusers' block state writes defaults back, its own inputs that have one.
+ */
+const passedOn = (loop: LoopOf, purpose: Around["purpose"]): ReadonlyArray<string> => {
   const leaves = childrenOf(loop).flatMap(leavesOf)
   const written = new Set(
     leaves.flatMap((leaf) => [...leaf.outputs.map((output) => output.name), ...leaf.ops.map(([target]) => target)])
   )
-  return (loop.loop_outputs ?? []).map((output) => output.name).filter((variable) => !written.has(variable))
+  const own = (loop.loop_inputs ?? []).flatMap(({ default: value, name }) =>
+    name !== null && isThere(value) && purpose === "run" ? [name] : []
+  )
+  const names = [...(loop.loop_outputs ?? []).map((output) => output.name), ...own]
+  return [...new Set(names)].filter((variable) => !written.has(variable))
 }
 /** How often a loop ran: a variable that only the interpreter knows. */
 const ranOf = (name: string): string => `$${name}.ran`
@@ -89,7 +96,7 @@ export const loopOf = (
   const names = new Set(outputs.map((output) => output.name))
   const inside = { ...around, loop: { name, params, declared: names } }
   const blocks = composition.blocks.map(([step, block]) => blockOf(step, block, inside))
-  const made = wrapped(name, composition, params, blocks)
+  const made = wrapped(name, composition, params, blocks, around.purpose)
   const late = [...names].filter((output) => !params.has(output))
   if (late.length === 0) return made
   return Block.tap(untyped(made), (out) => {
@@ -102,5 +109,10 @@ export const loopOf = (
 }
 
 /** The wrapper of a loop with these blocks. */
-export const wrapped = (name: string, loop: LoopOf, params: Params, blocks: ReadonlyArray<Block.Any>): Block.Any =>
-  Loop.fromBlocks(wrapperOf(name, loop, params), blocks)
+export const wrapped = (
+  name: string,
+  loop: LoopOf,
+  params: Params,
+  blocks: ReadonlyArray<Block.Any>,
+  purpose: Around["purpose"]
+): Block.Any => Loop.fromBlocks(wrapperOf(name, loop, params, purpose), blocks)
