@@ -16,11 +16,10 @@ import * as References from "effect/References"
 import * as TestClock from "effect/testing/TestClock"
 import * as Tracer from "effect/Tracer"
 import type { ServerResponse } from "node:http"
-import { existsSync, readdirSync, rmSync, symlinkSync, mkdirSync } from "node:fs"
+import { readdirSync, rmSync } from "node:fs"
 import { inspect } from "node:util"
 import { join } from "node:path"
 import { temporary } from "./support/folder.ts"
-import type { Sibling } from "./support/hub.ts"
 import { bytesOf, filesOf, isolated, sha256, testHub } from "./support/hub.ts"
 import { until } from "./support/hubPlace.ts"
 
@@ -62,9 +61,33 @@ describe("an answer that is none", () => {
     ["401", end(401), "Unauthorized", /^org\/name: the hub answered 401; .*set HF_TOKEN/],
     ["403", end(403), "Unauthorized", /the hub answered 403/],
     ["gated", end(403, { "x-error-code": "GatedRepo" }), "Unauthorized", /accept its conditions at http.*\/org\/name/],
+    [
+      "401 of no repository",
+      end(401, { "x-error-code": "RepoNotFound" }),
+      "Unauthorized",
+      /^org\/name: the hub answered 401: there is no such repository, or it is private; .*set HF_TOKEN/
+    ],
+    [
+      "403 of a disabled one",
+      end(403, { "x-error-message": "Access to this resource is disabled." }),
+      "Unauthorized",
+      /the hub answered 403: it has disabled this repository; choose another/
+    ],
+    [
+      "404 of no repository",
+      end(404, { "x-error-code": "RepoNotFound" }),
+      "NotFound",
+      /: there is no such repository;/
+    ],
     ["404", end(404), "NotFound", /no such repository, or no revision 'main'/],
     ["404 of a revision", end(404, { "x-error-code": "RevisionNotFound" }), "NotFound", /there is no revision 'main'/],
     ["429", end(429, { "retry-after": "7" }), "RateLimited", /run it again in 7 seconds, or set HF_TOKEN/],
+    [
+      "429 by the window",
+      end(429, { ratelimit: `"api";r=0;t=55`, "ratelimit-policy": `"fixed window";"api";q=1000;w=300` }),
+      "RateLimited",
+      /run it again in 55 seconds/
+    ],
     ["500", end(500), "Server", /the hub answered 500; run it again later/],
     ["a page", (response) => response.end("<html>"), "Server", /no JSON; see that HF_ENDPOINT is a hub/],
     [
@@ -96,6 +119,68 @@ describe("an answer that is none", () => {
       })
     )
   }
+
+  for (const [what, status, headers, reason, message] of [
+    [
+      "gated",
+      403,
+      { "x-error-code": "GatedRepo" },
+      "Unauthorized",
+      /^org\/name\/unet\/model\.onnx: .*403: its owner grants access/
+    ],
+    [
+      "deleted",
+      404,
+      { "x-error-code": "EntryNotFound" },
+      "NotFound",
+      /unet\/model\.onnx: there is no such file at [0-9a-f]{40}/
+    ],
+    [
+      "of no revision",
+      404,
+      { "x-error-code": "RevisionNotFound" },
+      "NotFound",
+      /model\.onnx: there is no revision '[0-9a-f]{40}'/
+    ],
+    ["too much", 429, { "retry-after": "200" }, "RateLimited", /model\.onnx: .*run it again in 200 seconds/],
+    ["broken", 503, {}, "Server", /model\.onnx: the hub answered 503; run it again later/]
+  ] as const) {
+    it.live(`of a file that is ${what}: a typed error with its name`, () =>
+      Effect.gen(function* () {
+        const { given, hub } = yield* place()
+        hub.tricks.hub = (_, response, { path }) => {
+          if (path !== "unet/model.onnx") return false
+          response.writeHead(status, headers).end("the body may say anything")
+          return true
+        }
+        const error = yield* Effect.flip(get(given))
+        assert.strictEqual(error.reason, reason)
+        assert.strictEqual(error.status, status)
+        assert.match(error.message, message)
+        assert.notMatch(error.message, /the body may say/)
+      })
+    )
+  }
+
+  it.live("headers of another storage of the hub's are passed over", () =>
+    Effect.gen(function* () {
+      const { given, hub } = yield* place()
+      hub.tricks.hub = (request, response, { path }) => {
+        if (path !== "unet/model.onnx") return false
+        response.writeHead(302, {
+          location: `${hub.storage}/${path}?name=${sha256(files.get(path)!)}`,
+          "x-linked-etag": `"${sha256(files.get(path)!)}"`,
+          "x-xet-hash": "0".repeat(64),
+          "x-xet-refresh-route": `${hub.endpoint}/api/models/org/name/xet-read-token/main`,
+          link: `<${hub.endpoint}/xet>; rel="xet-auth", <${hub.endpoint}/next>; rel="next"`
+        })
+        response.end()
+        return request !== undefined
+      }
+      assert.deepStrictEqual(filesOf(yield* get(given)), files)
+      assert.isFalse(hub.log.some(({ path }) => path.includes("xet") || path === "/next"))
+    })
+  )
 
   it.live("of a server that is not there", () =>
     Effect.gen(function* () {
@@ -341,160 +426,6 @@ const circular = () => {
     return value
   }
 }
-
-describe("a listing", () => {
-  const paths = [
-    "../outside",
-    "unet/../../outside",
-    "/etc/outside",
-    "unet\\..\\outside",
-    "C:/outside",
-    "unet//model.onnx",
-    "./model.onnx",
-    "unet/\0",
-    "",
-    `unet/${"x".repeat(300)}`
-  ]
-  for (const path of paths) {
-    it.live(`with the path ${JSON.stringify(path.slice(0, 30))} is refused`, () =>
-      Effect.gen(function* () {
-        const { cache, given, hub } = yield* place()
-        hub.tricks.siblings = (siblings: Array<Sibling>) => void siblings.push({ rfilename: path, size: 1 })
-        const error = yield* Effect.flip(get(given))
-        assert.strictEqual(error.reason, "Unsafe")
-        assert.deepStrictEqual(readdirSync(cache), [])
-      })
-    )
-  }
-
-  it.live("leads nowhere through a link that someone put into the cache", () =>
-    Effect.gen(function* () {
-      const { cache, given, hub } = yield* place()
-      const outside = yield* temporary("effect-blocks-outside-")
-      const snapshot = join(cache, "models--org--name", "snapshots", hub.commit)
-      mkdirSync(snapshot, { recursive: true })
-      symlinkSync(outside, join(snapshot, "unet"))
-      const error = yield* Effect.flip(get(given))
-      assert.strictEqual(error.reason, "Unsafe")
-      assert.deepStrictEqual(readdirSync(outside), [])
-    })
-  )
-
-  it.live("of more than is allowed, or than there is room for, is not begun", () =>
-    Effect.gen(function* () {
-      const { given, hub } = yield* place()
-      assert.strictEqual((yield* Effect.flip(get({ ...given, maxBytes: 4000 }))).reason, "TooLarge")
-      hub.tricks.siblings = (siblings) => {
-        for (const { lfs } of siblings) if (lfs) lfs.size = 2 ** 52
-      }
-      const error = yield* Effect.flip(get({ ...given, maxBytes: 2 ** 53 - 1 }))
-      assert.strictEqual(error.reason, "NoSpace")
-      assert.match(error.message, /name another folder in HF_HUB_CACHE/)
-      assert.strictEqual(hub.asked("unet/model.onnx").length, 0)
-    })
-  )
-
-  it.live("without an index, or without models, says so", () =>
-    Effect.gen(function* () {
-      const none = yield* place({ files: new Map([["README.md", Buffer.from("hello")]]) })
-      assert.match((yield* Effect.flip(get(none.given))).message, /model_index\.json: the repository has no index/)
-      const torch = yield* place({
-        files: new Map([
-          ["model_index.json", files.get("model_index.json")!],
-          ["unet/diffusion_pytorch_model.safetensors", Buffer.from("weights")]
-        ])
-      })
-      assert.match((yield* Effect.flip(get(torch.given))).message, /has no model\.onnx .* export it with optimum/)
-      const text = yield* place({ files: new Map([["model_index.json", Buffer.from("hello")]]) })
-      assert.match((yield* Effect.flip(get(text.given))).message, /model_index\.json: it is no JSON object/)
-    })
-  )
-
-  it.live("gives what a pipeline reads, and the variant that is asked for", () =>
-    Effect.gen(function* () {
-      const many = [
-        "model.onnx",
-        "model.onnx_data",
-        "model.onnx_data_1",
-        "model_fp16.onnx",
-        "model_fp16.onnx_data",
-        "model.int8.onnx",
-        "config.json",
-        "diffusion_pytorch_model.safetensors",
-        "flax_model.msgpack",
-        "deep/model.onnx"
-      ]
-      const { given } = yield* place({
-        files: new Map([
-          ["model_index.json", files.get("model_index.json")!],
-          ["README.md", Buffer.from("hello")],
-          ...many.map((name) => [`unet/${name}`, Buffer.from(name)] as const)
-        ])
-      })
-      const inUnet = (folder: string) => readdirSync(join(folder, "unet")).toSorted()
-      const folder = yield* get(given)
-      assert.deepStrictEqual(inUnet(folder), ["config.json", "model.onnx", "model.onnx_data", "model.onnx_data_1"])
-      assert.isFalse(existsSync(join(folder, "README.md")))
-      const anew = () => rmSync(join(folder, "unet"), { recursive: true })
-      anew()
-      yield* get({ ...given, variants: { unet: "fp16" } })
-      assert.deepStrictEqual(inUnet(folder), ["config.json", "model_fp16.onnx", "model_fp16.onnx_data"])
-      anew()
-      yield* get({ ...given, folders: ["unet"], variants: { unet: "int8" }, files: ["README.md"] })
-      assert.deepStrictEqual(inUnet(folder), ["config.json", "model.int8.onnx"])
-      assert.isTrue(existsSync(join(folder, "README.md")))
-      const error = yield* Effect.flip(get({ ...given, variants: { unet: "bf16" } }))
-      assert.match(error.message, /has not unet\/model\.bf16\.onnx or unet\/model_bf16\.onnx/)
-    })
-  )
-})
-
-/** an ONNX graph whose one weight lies in that file: fields of onnx.proto by hand */
-const graphWith = (location: string): Buffer => {
-  const field = (number: number, bytes: Buffer) => Buffer.concat([Buffer.from([number * 8 + 2, bytes.length]), bytes])
-  const entry = Buffer.concat([field(1, Buffer.from("location")), field(2, Buffer.from(location))])
-  const initializer = Buffer.concat([field(8, Buffer.from("weight")), field(13, entry)])
-  return Buffer.concat([Buffer.from([8, 9]), field(7, field(5, initializer))])
-}
-
-describe("weights beside a graph", () => {
-  const withWeights = (location: string) =>
-    place({
-      files: new Map([
-        ...files,
-        ["unet/model.onnx", graphWith(location)],
-        ["unet/weights.bin", bytesOf(3, 100)],
-        ["unet/other.bin", bytesOf(4, 100)]
-      ])
-    })
-
-  it.live("come by the name that the graph gives them", () =>
-    Effect.gen(function* () {
-      const { given } = yield* withWeights("weights.bin")
-      const folder = yield* get(given)
-      assert.deepStrictEqual(readdirSync(join(folder, "unet")).toSorted(), ["config.json", "model.onnx", "weights.bin"])
-      rmSync(join(folder, "unet/weights.bin"))
-      rmSync(join(folder, "../../blobs", sha256(bytesOf(3, 100))))
-      const error = yield* Effect.flip(get({ ...given, offline: true }))
-      assert.match(error.message, /the cache has not unet\/weights\.bin/)
-    })
-  )
-
-  for (const [location, reason] of [
-    ["none.bin", "NotFound"],
-    ["../../outside.bin", "Unsafe"],
-    ["/etc/passwd", "Unsafe"]
-  ] as const) {
-    it.live(`that are ${location} are refused`, () =>
-      Effect.gen(function* () {
-        const { given } = yield* withWeights(location)
-        const error = yield* Effect.flip(get(given))
-        assert.strictEqual(error.reason, reason)
-        assert.match(error.message, /^org\/name\/unet\/model\.onnx: .*weights/)
-      })
-    )
-  }
-})
 
 describe("offline", () => {
   it.live("gives what the cache has and asks nobody", () =>

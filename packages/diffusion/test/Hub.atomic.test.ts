@@ -4,29 +4,14 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import { spawn } from "node:child_process"
-import fs, { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
-import { syncBuiltinESMExports } from "node:module"
+import type fs from "node:fs"
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
+import { replace } from "./support/fileSystem.ts"
 import { temporary } from "./support/folder.ts"
 import { filesOf } from "./support/hub.ts"
 import { files, leftovers, list, MODEL, notThere, place, until, whole } from "./support/hubPlace.ts"
-
-/** puts something in the place of a function of the file system, in all modules, until the scope ends */
-const replace = <K extends "open" | "rename">(name: K, other: (real: (typeof fs.promises)[K]) => unknown) =>
-  Effect.acquireRelease(
-    Effect.sync(() => {
-      const real = fs.promises[name]
-      Object.assign(fs.promises, { [name]: other(real) })
-      syncBuiltinESMExports()
-      return real
-    }),
-    (real) =>
-      Effect.sync(() => {
-        Object.assign(fs.promises, { [name]: real })
-        syncBuiltinESMExports()
-      })
-  )
 
 const before = ModularIndex.make("Before", { unet: { repo: "org/before" } })
 const after = ModularIndex.make("After", { unet: { repo: "org/after" } })

@@ -2,9 +2,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import { readFileSync, statSync, writeFileSync } from "node:fs"
+import { readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import type { Trick } from "./support/hub.ts"
+import type { Sibling, Trick } from "./support/hub.ts"
 import { bytesOf, filesOf, sendFile, sha256, testHub } from "./support/hub.ts"
 import type { Place } from "./support/hubPlace.ts"
 import {
@@ -26,6 +26,15 @@ import {
   until,
   whole
 } from "./support/hubPlace.ts"
+
+/** a mirror that lists names and nothing else */
+const nothingKnown = (siblings: Array<Sibling>) => {
+  for (const sibling of siblings) {
+    delete sibling.size
+    delete sibling.blobId
+    delete sibling.lfs
+  }
+}
 
 describe("a download that broke off", () => {
   it.live("is a typed error, leaves no model, and is continued by the next run", () =>
@@ -121,6 +130,62 @@ describe("a download that broke off", () => {
       })
     )
   }
+
+  it.live("by a kill before it got its name, is not asked for again where its size is known only now", () =>
+    Effect.gen(function* () {
+      const at = yield* place()
+      at.hub.tricks.siblings = nothingKnown
+      const partial = join(at.root, "blobs", `${nameless(at)}.incomplete`)
+      at.hub.tricks.storage = breakAt(at, 1000, partial)
+      yield* Effect.flip(at.get())
+      writeFileSync(partial, model)
+      assert.deepStrictEqual(filesOf(yield* at.get()), files)
+      // the answer says that there is no more, and the hub's what it must be
+      assert.strictEqual(at.hub.asked(MODEL).length, 2)
+      assert.strictEqual(at.hub.asked(MODEL)[1]!.headers.range, `bytes=${SIZE}-`)
+
+      // as long, and another: from the start
+      rmSync(at.root, { recursive: true })
+      at.hub.tricks.storage = breakAt(at, 1000, partial)
+      yield* Effect.flip(at.get())
+      writeFileSync(partial, bytesOf(9, SIZE))
+      assert.deepStrictEqual(filesOf(yield* at.get()), files)
+      assert.strictEqual(at.hub.asked(MODEL).at(-1)!.headers.range, undefined)
+    })
+  )
+
+  it.live("without a length, is truncated by what the hub lists", () =>
+    Effect.gen(function* () {
+      const at = yield* place()
+      // in pieces without a length, and an orderly end that comes too early
+      at.hub.tricks.storage = (_, response) => {
+        response.writeHead(200, { etag: `"storage-${sha256(model)}"` })
+        response.write(model.subarray(0, 100_000))
+        response.end(model.subarray(100_000, 200_000))
+        return true
+      }
+      const error = yield* Effect.flip(at.get())
+      assert.strictEqual(error.reason, "Truncated")
+      assert.match(error.message, /200000 of 300000 bytes came/)
+      notThere(at)
+      at.hub.tricks.storage = undefined
+      whole(at, yield* at.get())
+      assert.strictEqual(at.hub.asked(MODEL)[1]!.headers.range, "bytes=200000-")
+    })
+  )
+
+  it.live("or did not, comes whole without a length and without ranges", () =>
+    Effect.gen(function* () {
+      const at = yield* place()
+      at.hub.tricks.storage = (_, response) => {
+        response.writeHead(200)
+        response.write(model.subarray(0, 100_000))
+        response.end(model.subarray(100_000))
+        return true
+      }
+      whole(at, yield* at.get())
+    })
+  )
 
   it.effect("ends when nothing comes any more, and is continued", () =>
     Effect.gen(function* () {
@@ -247,13 +312,7 @@ describe("a file that is not what the hub lists", () => {
   it.live("where the listing says neither size nor checksum, the hub's answer does", () =>
     Effect.gen(function* () {
       const at = yield* place()
-      at.hub.tricks.siblings = (siblings) => {
-        for (const sibling of siblings) {
-          delete sibling.size
-          delete sibling.blobId
-          delete sibling.lfs
-        }
-      }
+      at.hub.tricks.siblings = nothingKnown
       at.hub.tricks.storage = (request, response) => {
         sendFile(request, response, bytesOf(2, SIZE), `"x"`)
         return true
