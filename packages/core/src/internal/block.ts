@@ -27,6 +27,7 @@ const isTraced = (fiber: Fiber.Fiber<any, any>): boolean =>
 export const runOf = (fiber: Fiber.Fiber<any, any>): Run => ({
   traced: isTraced(fiber),
   context: fiber.context,
+  taken: null,
   budget: BUDGET,
   deadline: 0,
   mask: 0,
@@ -125,14 +126,6 @@ class BlockImpl {
   }
 }
 
-// most runs come many to a context, and asking it costs more than looking it up here; what is held weakly keeps no run's services alive
-const listeners = new WeakMap<Context.Context<never>, Listener | null>()
-const listenerOf = (context: Context.Context<never>): Listener | null => {
-  let listener = listeners.get(context)
-  if (listener === undefined) listeners.set(context, (listener = Context.get(context, Progress)))
-  return listener
-}
-
 /** Runs a block by itself: the fast interpreter, or the stepping one where somebody listens to Progress. */
 const runner = (self: Compiled): Compiled["run"] => {
   const result = picker(Object.keys(self.outputs))
@@ -160,7 +153,7 @@ const runner = (self: Compiled): Compiled["run"] => {
   return (inputs) =>
     Effect.withFiber((fiber) => {
       const run = runOf(fiber)
-      const listener = listenerOf(fiber.context)
+      const listener = Context.get(fiber.context, Progress)
       const state = self.enter(inputs)
       const drawn = self.draw(state)
       if (drawn === null) return begin(state, run, listener)

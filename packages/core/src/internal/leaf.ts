@@ -5,7 +5,7 @@ import * as Schema from "effect/Schema"
 import { fromExec } from "./block.ts"
 import { CompositionError } from "../Errors.ts"
 import { viewOf, writerOf } from "./fields.ts"
-import type { Exec } from "./node.ts"
+import type { Exec, Run } from "./node.ts"
 
 /** for callers that the compiler does not help */
 const assertSchemas = (block: string, what: string, fields: object): void => {
@@ -24,18 +24,20 @@ export const make = (name: string, options: any): any => {
   const view = viewOf(options.inputs),
     write = writerOf(options.outputs)
   const keys = Object.entries<any>(options.components ?? {})
-  // by context, since blocks of a loop take them again and again; weakly, since a block outlives the services of its runs
-  const taken = new WeakMap<Context.Context<never>, any>()
-  const componentsOf = (context: Context.Context<never>): any => {
-    let components = taken.get(context)
-    if (components === undefined) {
-      components = Object.fromEntries(keys.map(([k, key]) => [k, Context.getUnsafe(context, key)]))
-      taken.set(context, components)
+  const take = (context: Context.Context<never>): any =>
+    Object.fromEntries(keys.map(([k, key]) => [k, Context.getUnsafe(context, key)]))
+  // kept by the run, since blocks of a loop take them again and again, and a block outlives the services of its runs
+  const componentsOf = (current: Run): any => {
+    let { taken } = current
+    if (taken === null || taken.context !== current.context) {
+      current.taken = taken = { context: current.context, components: new Map() }
     }
+    let components = taken.components.get(keys)
+    if (components === undefined) taken.components.set(keys, (components = take(current.context)))
     return components
   }
   const exec: Exec = (state, current) => {
-    const components = keys.length === 0 ? none : componentsOf(current.context)
+    const components = keys.length === 0 ? none : componentsOf(current)
     const e = run(view(state), components) as any
     if (e._tag === "Success") {
       write(state, e.value)

@@ -29,6 +29,8 @@ export interface Run {
   readonly traced: boolean
   /** where components are taken from */
   readonly context: Context.Context<never>
+  /** the components that blocks have taken from this context, by the list of those that they name */
+  taken: { readonly context: Context.Context<never>; readonly components: Map<object, any> } | null
   /** loop turns that may still run before the fiber must get a turn; shared by nested loops */
   budget: number
   /** when the fiber must get a turn at the latest; 0: no turn has asked yet */
