@@ -6,9 +6,9 @@
 import * as Block from "@effect-blocks/core/Block"
 import type { Case, Golden } from "./golden.ts"
 import { outcome, type Outcome, type Topic } from "./topic.ts"
-import { build, type Built } from "./wiring/build.ts"
+import { build, type Built, withEdits } from "./wiring/build.ts"
 import { compareProperties, compareResolved, isError, type Problems, same } from "./wiring/compare.ts"
-import { childrenOf, type Composition, everyPart, type Param } from "./wiring/composition.ts"
+import { childrenOf, type Composition, everyPart, type Param, resolved } from "./wiring/composition.ts"
 import { comparePreset } from "./wiring/preset.ts"
 import { type AnyBlock, type Program, untyped } from "./wiring/program.ts"
 import { type Result, run, type State } from "./wiring/run.ts"
@@ -133,7 +133,12 @@ const compareAll = (built: Built, testCase: Case): Problems => {
 }
 
 const hasNestedLoop = (composition: Composition): boolean =>
-  everyPart(composition).some((part) => part.kind === "loop" && childrenOf(part).some(({ kind }) => kind !== "leaf"))
+  everyPart(composition).some(
+    (part) =>
+      (part.kind === "from_dict" ? resolved(part) : part).kind === "loop" &&
+      childrenOf(part).some(({ kind }) => kind !== "leaf")
+  )
+const nestsLoop: Outcome = { ...outcome([]), differsByDesign: "a loop takes any block, not only leaves" }
 
 const hasTwoOfOneName = (composition: Composition): boolean =>
   everyPart(composition).some(
@@ -147,11 +152,13 @@ const runCase = (_golden: Golden, testCase: Case): Outcome => {
   if (testCase["build_error"] !== undefined) {
     if (failed(made)) return outcome([])
     const problems = [`should not build: ${testCase["build_error"].message}`]
-    return hasNestedLoop(composition)
-      ? { ...outcome([]), differsByDesign: "a loop takes any block, not only leaves" }
-      : outcome([], problems)
+    return hasNestedLoop(composition) ? nestsLoop : outcome([], problems)
   }
-  if (!failed(made)) return outcome([], compareAll(made, testCase))
+  if (!failed(made)) {
+    const compared = outcome([], compareAll(made, testCase))
+    const nests = compared.problems.length > 0 && hasNestedLoop(withEdits(composition, testCase["edits"]))
+    return nests ? nestsLoop : compared
+  }
   if (hasTwoOfOneName(composition))
     return { ...outcome([]), differsByDesign: "two blocks of one name in one composition are refused" }
   const unusable = isError(testCase["properties"].inputs) && testCase["runs"].every(isError)

@@ -146,7 +146,7 @@ const blockOf = (name: string, composition: Composition, around: Around): Block.
 export const editedComposition = (composition: Composition, edits: ReadonlyArray<Edit>): Composition =>
   isSequence(composition) ? composition : withEdits(composition, edits)
 
-const withEdits = (composition: Composition, edits: ReadonlyArray<Edit>): Composition => {
+export const withEdits = (composition: Composition, edits: ReadonlyArray<Edit>): Composition => {
   if (edits.length === 0 || composition.kind === "leaf") return composition
   // a branch and its trigger are one pair: what is put in between has none, and what goes takes its own along
   if (composition.kind === "auto") return withEdits(asConditional(composition), edits)
@@ -224,20 +224,34 @@ export interface Built {
   readonly only: (paths: ReadonlyArray<string>) => AnyBlock
 }
 
+/** What an edited sequence may have left unwritten before one of its blocks. */
+const unsureBefore = (edited: Composition, name: string, purpose: Around["purpose"]): ReadonlySet<string> => {
+  const names = new Set<string>()
+  for (const [step, block] of edited.kind === "leaf" ? [] : edited.blocks) {
+    if (step === name) break
+    for (const output of [...unsurely(block), ...(purpose === "run" ? perhaps(block) : [])]) names.add(output)
+  }
+  return names
+}
+
 /** The whole composition of a case, edited. */
 export const build = (composition: Composition, edits: ReadonlyArray<Edit>): Built => {
   const whole = editedComposition(composition, edits)
-  const program = programOf([whole, ...edits.flatMap((edit) => (edit[0] === "pop" ? [] : [edit[2]]))])
+  const edited = withEdits(composition, edits)
+  const program = programOf([edited])
   const make = (purpose: Around["purpose"]): AnyBlock => {
     const around = { program, purpose, unsure: new Set<string>() }
     const made = blockOf(composition.class, whole, around)
     if (!isSequence(whole)) return untyped(made)
-    const edited = edits.reduce((self, edit) => applied(self, edit, around), steps(made))
-    return untyped(edits.length > 0 && whole.kind === "sequential" ? withWorkflows(edited, whole.workflows) : edited)
+    const after = edits.reduce(
+      (self, edit) => applied(self, edit, { ...around, unsure: unsureBefore(edited, edit[1], purpose) }),
+      steps(made)
+    )
+    return untyped(edits.length > 0 && whole.kind === "sequential" ? withWorkflows(after, whole.workflows) : after)
   }
   const only = (paths: ReadonlyArray<string>): AnyBlock => {
     const around = { program, purpose: "run", unsure: new Set<string>() } as const
-    return untyped(blockOf(composition.class, inOrder(withEdits(composition, edits), paths), around))
+    return untyped(blockOf(composition.class, inOrder(edited, paths), around))
   }
   return { program, block: make("run"), declared: make("look"), only }
 }

@@ -122,7 +122,10 @@ const inputOf = (block: Block.Any, input: Input, needed: ReadonlyArray<string>):
   const required = Block.inputJsonSchema(block).required.includes(name)
   // diffusers asks the first block that declares the input; here it is required as soon as one block cannot do without
   const later = required && needed.includes(name)
-  const problems = later ? [] : same(`${place} is required`, required, input.required === true && value === null)
+  // nor is it required where a branch has a default, though diffusers lists it as required by all
+  const defaulted = Object.values(branches ?? {}).some((own) => own !== null)
+  const wanted = input.required === true && value === null && !defaulted
+  const problems = later ? [] : same(`${place} is required`, required, wanted)
   if (branches === undefined)
     return [...problems, ...same(`${place} by default`, defaultOf(block, name) ?? null, value)]
   const differing = Object.entries(branches).flatMap(([branch, own]) =>

@@ -36,10 +36,14 @@ export const leafOf = (name: string, leaf: Leaf, around: Around): Block.Any => {
   const consumed = leaf.inputs.flatMap((param) => (param.name === null ? [param.kwargs_type ?? ""] : []))
   const produced = new Map(leaf.outputs.flatMap((o) => (o.kwargs_type === undefined ? [] : [[o.name, o.kwargs_type]])))
   const outputs = new Set(leaf.outputs.map((output) => output.name))
-  // a member that a block writes without a word is dropped, except in a loop
-  const says = (target: string) => loop !== undefined || outputs.has(target) || own.has(target)
+  // a member that neither the block nor its loop declares is dropped
+  const says = (target: string) =>
+    outputs.has(target) || own.has(target) || loop?.declared.has(target) === true || loop?.params.has(target) === true
   const inGroups = [...program.groups].filter(
-    ([group, members]) => consumed.includes(group) || [...targets].some((target) => members.has(target) && says(target))
+    ([group, members]) =>
+      consumed.includes(group) ||
+      loop?.consumed.has(group) === true ||
+      [...targets].some((target) => members.has(target) && says(target))
   )
   const groups = new Set([...consumed, ...produced.values(), ...inGroups.map(([group]) => group)])
   const members = new Set(

@@ -94,14 +94,22 @@ export const loopOf = (
       .flatMap((leaf) => leaf.outputs)
   ]
   const names = new Set(outputs.map((output) => output.name))
-  const inside = { ...around, loop: { name, params, declared: names } }
+  const consumed = new Set(
+    childrenOf(composition)
+      .flatMap(leavesOf)
+      .flatMap((leaf) =>
+        leaf.inputs.flatMap(({ kwargs_type: group, name: own }) => (own === null ? [group ?? ""] : []))
+      )
+  )
+  const inside = { ...around, loop: { name, params, declared: names, consumed } }
   const blocks = composition.blocks.map(([step, block]) => blockOf(step, block, inside))
   const made = wrapped(name, composition, params, blocks, around.purpose)
   const late = [...names].filter((output) => !params.has(output))
+  const never = passedOn(composition, "look").find((output) => !params.has(output))
   if (late.length === 0) return made
   return Block.tap(untyped(made), (out) => {
     // what was there before the loop is not what its blocks wrote
-    const lacking = late.find((output) => out[ranOf(name)] === 0 || out[output] === undefined)
+    const lacking = never ?? late.find((output) => out[ranOf(name)] === 0 || out[output] === undefined)
     return lacking === undefined
       ? Effect.void
       : Effect.fail(new WiringError({ message: `Output '${lacking}' is declared and not written` }))

@@ -68,7 +68,12 @@ export interface Around {
   readonly purpose: "run" | "look"
   /** what earlier blocks may have left unwritten although diffusers counts on it */
   readonly unsure: ReadonlySet<string>
-  readonly loop?: { readonly name: string; readonly params: ReadonlyMap<string, Param>; readonly declared: Set<string> }
+  readonly loop?: {
+    readonly name: string
+    readonly params: ReadonlyMap<string, Param>
+    readonly declared: Set<string>
+    readonly consumed: ReadonlySet<string>
+  }
 }
 export type Fields = Record<string, Schema.Struct.Fields[string]>
 

@@ -126,7 +126,7 @@ export const run = (block: AnyBlock, program: Program, request: Run): Result => 
   const { accepted } = request
   const late = (name: string) =>
     accepted.some((param) => param.name === name) && !(name in request.inputs) ? defaultOf(block, name) : undefined
-  const orNull = (name: string, value: unknown) => (value ?? late(name) ?? null) as Value
+  const orNull = (name: string, value: unknown) => ((value === undefined ? late(name) : value) ?? null) as Value
   if (selects && typeof output === "string") return { _tag: "Output", value: orNull(output, exit.value) }
   if (selects) {
     const written = exit.value as Values
