@@ -14,7 +14,8 @@ import * as Schema from "effect/Schema"
  * - `Corrupt`: size or checksum is not what the hub lists; what came is thrown away
  * - `TooLarge`: more bytes than `maxBytes`
  * - `NoSpace`: the cache's disk is full
- * - `Unsafe`: a path that leaves the folder, or a redirect that must not be followed
+ * - `Unsafe`: a path that leaves the folder, a redirect that must not be followed, a token that would go unencrypted, or
+ *   a certificate that nobody vouches for
  * - `Offline`: offline, and the cache lacks what `detail` names
  * - `FileSystem`: the operating system refuses a file of the cache
  *

@@ -13,6 +13,7 @@ import { existsSync, writeFileSync } from "node:fs"
 import { connect } from "node:net"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
+import { inspect } from "node:util"
 import { certificate } from "./support/certificate.ts"
 import { temporary } from "./support/folder.ts"
 import type { TestHub, TestHubOptions } from "./support/hub.ts"
@@ -227,34 +228,64 @@ describe("a program with `fetch` and an environment", () => {
     () =>
       Effect.gen(function* () {
         const { env, hub } = yield* setUp
-        const asked: Array<string> = []
-        const seen: Array<Buffer> = []
-        const proxy = yield* listen((_, response) => void response.writeHead(400).end())
-        proxy.server.on("connect", (request, socket) => {
-          asked.push(`${request.url} ${JSON.stringify(request.headers)}`)
-          const [host, port] = request.url!.split(":")
-          const onward = connect(Number(port), host, () => {
-            socket.write("HTTP/1.1 200 Connection established\r\n\r\n")
-            socket.on("data", (bytes: Buffer) => seen.push(bytes))
-            socket.pipe(onward)
-            onward.pipe(socket)
-          })
-          const end = () => (onward.destroy(), socket.destroy())
-          onward.on("error", end).on("close", end)
-          socket.on("error", end).on("close", end)
-        })
-        const { all, last } = yield* process_({
-          ...env,
-          NODE_USE_ENV_PROXY: "1",
-          HTTPS_PROXY: `http://127.0.0.1:${proxy.port}`
-        })
+        const proxy = yield* listeningProxy
+        const { all, last } = yield* process_({ ...env, NODE_USE_ENV_PROXY: "1", HTTPS_PROXY: proxy.address })
         assert.match(last, /^Success/, all)
         assert.deepStrictEqual(filesOf(last.slice("Success ".length)), files)
-        const hosts = new Set(asked.map((line) => `https://${line.split(" ")[0]}`))
-        assert.deepStrictEqual(hosts, new Set([hub.endpoint, hub.storage]))
-        assert.isAbove(Buffer.concat(seen).length, 1000)
-        assert.notInclude(asked.join() + Buffer.concat(seen).toString("latin1"), TOKEN)
+        assert.deepStrictEqual(new Set(proxy.hosts), new Set([hub.endpoint, hub.storage]))
+        const seen = Buffer.concat(proxy.seen).toString("latin1")
+        assert.isAbove(seen.length, 1000)
+        assert.notInclude(seen, TOKEN)
+        assert.notInclude(seen, "secret-signature")
       }),
     60_000
   )
+})
+
+describe("a program with a proxy in its client", () => {
+  it.live("goes through it, and says so when it refuses", () =>
+    Effect.gen(function* () {
+      const { get, hub } = yield* place()
+      const proxy = yield* listeningProxy
+      const by = (uri: string) =>
+        Layer.provide(
+          NodeHttpClient.layerUndiciNoDispatcher,
+          Layer.succeed(NodeHttpClient.Dispatcher, new Undici.ProxyAgent({ uri, requestTls: { ca } }))
+        )
+      assert.deepStrictEqual(filesOf(yield* Effect.provide(get(), by(proxy.address))), files)
+      assert.deepStrictEqual(new Set(proxy.hosts), new Set([hub.endpoint, hub.storage]))
+      const refusing = yield* listen((_, response) => void response.end())
+      refusing.server.on(
+        "connect",
+        (_, socket) => void socket.end("HTTP/1.1 407 Proxy Authentication Required\r\n\r\n")
+      )
+      const there = yield* Effect.flip(
+        Effect.provide(get({ retries: 0, revision: "v2" }), by(`http://me:hf_proxySecret@127.0.0.1:${refusing.port}`))
+      )
+      assert.strictEqual(there.reason, "Network")
+      assert.notInclude(inspect(there, { depth: 9 }), "hf_")
+    })
+  )
+})
+
+/** a proxy that keeps what passes through */
+const listeningProxy = Effect.gen(function* () {
+  const hosts: Array<string> = []
+  const seen: Array<Buffer> = []
+  const { port, server } = yield* listen((_, response) => void response.writeHead(400).end())
+  server.on("connect", (request, socket) => {
+    hosts.push(`https://${request.url}`)
+    seen.push(Buffer.from(JSON.stringify(request.headers)))
+    const [host, to] = request.url!.split(":")
+    const onward = connect(Number(to), host, () => {
+      socket.write("HTTP/1.1 200 Connection established\r\n\r\n")
+      socket.on("data", (bytes: Buffer) => seen.push(bytes))
+      socket.pipe(onward)
+      onward.pipe(socket)
+    })
+    const end = () => (onward.destroy(), socket.destroy())
+    onward.on("error", end).on("close", end)
+    socket.on("error", end).on("close", end)
+  })
+  return { address: `http://127.0.0.1:${port}`, hosts, seen }
 })
