@@ -3,6 +3,7 @@ import * as Result from "effect/Result"
 import * as Rng from "@effect-blocks/ops/Rng"
 import type * as Tensor from "@effect-blocks/ops/Tensor"
 import * as Scheduler from "@effect-blocks/diffusion/Scheduler"
+import { compareBlend, valuesOf } from "./blends.ts"
 import { fakeModel } from "./fakeModel.ts"
 import { type Case, type Difference, differenceOf, type Golden, none, number, row } from "./golden.ts"
 import { requestOf } from "./keywords.ts"
@@ -25,20 +26,6 @@ export const openCase = (testCase: Case) =>
   )
 
 type Opened = Result.Result.Success<ReturnType<typeof openCase>>
-
-const dataOf = (result: Result.Result<Tensor.Tensor<"float32">, Scheduler.SchedulerError>): Float32Array =>
-  Result.match(result, { onFailure: () => new Float32Array(0), onSuccess: (tensor) => tensor.data })
-
-type Latents = Tensor.Tensor<"float32">
-type Blend = (x: Latents, y: Latents, level: ReadonlyArray<Scheduler.Level>) => Float32Array
-
-/** A blend of two tensors at timesteps; torch makes one item several where there are several timesteps. */
-const atTimesteps = (blend: Blend, x: Latents, y: Latents, timesteps: ReadonlyArray<number>): Float32Array => {
-  const levels = timesteps.map((timestep) => ({ timestep: number(timestep) }))
-  if (x.shape[0] !== 1) return blend(x, y, levels)
-  const items = levels.map((level) => blend(x, y, [level]))
-  return Float32Array.from(items.flatMap((item) => Array.from(item)))
-}
 
 /** Does a run fail that begins without an error? Nothing is recorded of it, so it starts from normals. */
 const failsLater = (testCase: Case, { plan, scheduler, state }: Opened): boolean => {
@@ -92,26 +79,18 @@ const compare = (golden: Golden, testCase: Case): Outcome => {
     checks.push({ place, limit, difference: differenceOf(got, want) })
   }
 
-  const { add_noise: noising, get_velocity: velocity, sigmas, start, timesteps } = testCase
+  const { sigmas, start, timesteps } = testCase
   const timestepLimit = timesteps.dtype === "int64" ? limits.integers : limits.timesteps
   check("timesteps", timestepLimit, plan.timesteps, timesteps.values.map(number))
   if (sigmas !== null) check("sigmas", limits.table, plan.sigmas, sigmas.values.map(number))
   check("init_noise_sigma", limits.table, [plan.initNoiseSigma], [number(testCase["init_noise_sigma"])])
   check("order", limits.integers, [plan.order], [testCase["order"]])
-  if (noising?.result !== undefined) {
-    const blend: Blend = (x, y, level) => dataOf(scheduler.addNoise(plan, x, y, level))
-    const got = atTimesteps(blend, float32(noising.original), float32(noising.noise), noising.timesteps)
-    check("add_noise", limits.table, got, float32(noising.result).data)
-  }
-  if (velocity?.result !== undefined) {
-    const { getVelocity } = scheduler
-    if (getVelocity === undefined) problems.push("the scheduler has no getVelocity")
-    else {
-      const blend: Blend = (x, y, level) => dataOf(getVelocity(plan, x, y, level))
-      const got = atTimesteps(blend, float32(velocity.sample), float32(velocity.noise), velocity.timesteps)
-      check("get_velocity", limits.table, got, float32(velocity.result).data)
-    }
-  }
+  for (const found of [
+    compareBlend(golden, testCase, "add_noise", scheduler.addNoise, plan, limits.table),
+    compareBlend(golden, testCase, "get_velocity", scheduler.getVelocity, plan, limits.table)
+  ])
+    if (typeof found === "string") problems.push(found)
+    else if (found !== undefined) checks.push(found)
 
   const latents = float32(testCase["latents"])
   const calls = latents.shape[0]! - 1
@@ -122,7 +101,7 @@ const compare = (golden: Golden, testCase: Case): Outcome => {
       check("initial latents", limits.table, Scheduler.initialLatents(plan, normals).data, first.data)
   } else {
     const got = scheduler.addNoise(plan, float32(start.original), float32(start.noise), { index: state.begin })
-    check("start", limits.table, dataOf(got), first.data)
+    check("start", limits.table, valuesOf(got), first.data)
   }
   const draws = testCase["noise"] === null ? [] : rowsOf(float32(testCase["noise"]))
   const needed = plan.noise.slice(state.begin).filter(Boolean).length

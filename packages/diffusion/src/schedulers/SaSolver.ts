@@ -114,6 +114,7 @@ export const fromConfig = define(
     return {
       accepts: [],
       trainingTimesteps: train,
+      leavesTables: true,
       schedule: ({ steps = 1 }) => {
         const { sigmas, timesteps } = levelsOf(steps)
         return planOf({

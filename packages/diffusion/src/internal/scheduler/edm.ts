@@ -38,7 +38,8 @@ export const scaleInput = (options: Options, sigma: number, sample: Latents): La
 /** The clean sample: skip * sample + keep * output. */
 export const cleanOf = (options: Options, sigma: number, sample: Latents, output: Latents): Latents => {
   const total = variance(options, sigma)
-  const skip = f(f(options.sigma_data ** 2) / total)
+  // torch divides a number by a tensor as the tensor's reciprocal times the number
+  const skip = f(f(1 / total) * f(options.sigma_data ** 2))
   const signed = options.prediction_type === "epsilon" ? sigma : -sigma
   const keep = f(f(signed * f(options.sigma_data)) / sqrt(total))
   return like(sample, mixed(skip, sample.data, keep, output.data))

@@ -25,6 +25,8 @@ export interface Solver {
   readonly maxSteps?: number
   /** Which way a schedule of the caller's own goes: down (the default), up, or one of them. */
   readonly ownSchedule?: Direction
+  /** May a schedule go where the training's tables have no row? For steps that look nothing up there, as noise does. */
+  readonly leavesTables?: boolean
   /** The schedule; a string says why there is none. */
   readonly schedule: (request: TimestepRequest) => Plan | string
   /** Says why a run's coefficients cannot be computed, where they cannot. */
@@ -157,8 +159,9 @@ const build = (className: string, config: Config, solver: Solver): Shape => {
  * Where the tables are looked up by timestep, a schedule must stay in them: an offset can push it out, and rounding makes one
  * more than asked for of some numbers of trailing steps (61 of 1000).
  */
-const beyondTraining = ({ lookup = "training", trainingTimesteps }: Solver, plan: Plan): string | undefined => {
-  if (lookup !== "training") return undefined
+const beyondTraining = (solver: Solver, plan: Plan): string | undefined => {
+  const { leavesTables = false, lookup = "training", trainingTimesteps } = solver
+  if (lookup !== "training" || leavesTables) return undefined
   const beyond = plan.timesteps.find((timestep) => !(timestep >= 0 && timestep < trainingTimesteps))
   return beyond === undefined
     ? undefined
@@ -169,11 +172,9 @@ const isLevels = (level: Level | ReadonlyArray<Level>): level is ReadonlyArray<L
 
 const outside = (solver: Solver, plan: Plan, level: Level): string | undefined => {
   const { lookup = "training", trainingTimesteps } = solver
-  if ("index" in level)
-    return Number.isInteger(level.index) && level.index >= 0 && level.index < plan.timesteps.length
-      ? undefined
-      : `index ${level.index} is outside the plan's ${plan.timesteps.length} timesteps`
-  const { timestep } = level
+  if ("index" in level && plan.timesteps[level.index] === undefined)
+    return `index ${level.index} is outside the plan's ${plan.timesteps.length} timesteps`
+  const timestep = timestepOf(plan, level)
   if (lookup === "plan" && positionOf(plan, timestep) === undefined) return `timestep ${timestep} is not in the plan`
   if (lookup === "training" && !(Number.isInteger(timestep) && timestep >= 0 && timestep < trainingTimesteps))
     return `timestep ${timestep} is not a training timestep (0 to ${trainingTimesteps - 1})`
