@@ -7,7 +7,6 @@
 import * as Schema from "effect/Schema"
 import { addInto, exp, like, log, mixed, sqrt } from "../internal/scheduler/arithmetic.ts"
 import { alphasCumprod } from "../internal/scheduler/betas.ts"
-import type { Latents } from "../internal/scheduler/model.ts"
 import {
   betaOptions,
   clipOptions,
@@ -21,6 +20,7 @@ import { cleanFromAlpha, clipped, weightsOfAlpha } from "../internal/scheduler/p
 import { onlyOne } from "../internal/scheduler/request.ts"
 import { define, planOf, timestepOf } from "../internal/scheduler/solver.ts"
 import { wholeTimesteps } from "../internal/scheduler/spacing.ts"
+import { addLearned } from "../internal/scheduler/variance.ts"
 
 const f = Math.fround
 
@@ -117,7 +117,7 @@ export const fromConfig = define(className, Options, (options) => {
           throw new TypeError(
             `${className}: variance_type ${type} needs twice the sample's channels, not ${modelOutput}`
           )
-        addLearned(next, type === "learned", modelOutput, log(least), log(beta), noise.data)
+        addLearned(next, modelOutput, noise.data, type === "learned" ? undefined : [log(least), log(beta)])
       } else addInto(next, fixedDeviation(type, least, beta), noise.data)
       return { sample: like(sample, next), predOriginalSample: clean }
     },
@@ -125,27 +125,3 @@ export const fromConfig = define(className, Options, (options) => {
     velocityWeights: (plan, level) => weightsOfAlpha(alphas[timestepOf(plan, level)]!)
   }
 })
-
-/**
- * Adds noise of the variance that the second half of the output's channels says: itself, or where between two logarithms
- * it lies.
- */
-const addLearned = (
-  out: Float32Array,
-  direct: boolean,
-  output: Latents,
-  low: number,
-  high: number,
-  noise: Float32Array
-): void => {
-  const size = out.length / output.shape[0]!
-  for (let i = 0; i < out.length; i++) {
-    // an item's mean and variance follow each other
-    const v = output.data[i + (Math.floor(i / size) + 1) * size]!
-    const share = Math.fround(Math.fround(v + 1) / 2)
-    const deviation = direct
-      ? sqrt(v)
-      : exp(Math.fround(0.5 * Math.fround(Math.fround(share * high) + Math.fround(Math.fround(1 - share) * low))))
-    out[i] = out[i]! + Math.fround(deviation * noise[i]!)
-  }
-}
