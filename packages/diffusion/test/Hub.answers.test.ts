@@ -283,6 +283,25 @@ describe("an answer that is none", () => {
     })
   )
 
+  it.effect("a hub may lie below an address", () =>
+    Effect.gen(function* () {
+      const asked: Array<string> = []
+      const client = HttpClient.make((request) => {
+        asked.push(request.url)
+        return Effect.succeed(HttpClientResponse.fromWeb(request, new Response(null, { status: 404 })))
+      })
+      const options = { repo: "org/name", endpoint: "https://mirror.test/of/models/", revision: "refs/pr/1" }
+      yield* Hub.download(options).pipe(
+        Effect.flip,
+        Effect.provideService(HttpClient.HttpClient, client),
+        Effect.provideService(ConfigProvider.ConfigProvider, ConfigProvider.fromUnknown(isolated))
+      )
+      assert.deepStrictEqual(asked, [
+        "https://mirror.test/of/models/api/models/org/name/revision/refs%2Fpr%2F1?blobs=true"
+      ])
+    })
+  )
+
   it.effect("a redirect from https to http is not followed", () =>
     Effect.gen(function* () {
       const times: Array<number> = []
@@ -302,7 +321,20 @@ describe("any HTTP client of Effect", () => {
   for (const [name, layer] of [
     ["fetch", FetchHttpClient.layer],
     ["undici", NodeHttpClient.layerUndici],
-    ["node:http", NodeHttpClient.layerNodeHttp]
+    ["node:http", NodeHttpClient.layerNodeHttp],
+    [
+      "one that takes every status but those of success for an error",
+      Layer.effect(HttpClient.HttpClient, Effect.map(HttpClient.HttpClient, HttpClient.filterStatusOk)).pipe(
+        Layer.provide(NodeHttpClient.layerUndici)
+      )
+    ],
+    [
+      "one that follows redirects",
+      Layer.effect(
+        HttpClient.HttpClient,
+        Effect.map(HttpClient.HttpClient, (client) => HttpClient.followRedirects(client))
+      ).pipe(Layer.provide(NodeHttpClient.layerUndici))
+    ]
   ] as const) {
     it.live(`downloads, with redirects and without telling the token: ${name}`, () =>
       Effect.gen(function* () {

@@ -207,6 +207,17 @@ describe("a cache that huggingface_hub wrote", () => {
     })
   )
 
+  it.live("is taken over too where its listing says nothing of the files", () =>
+    Effect.gen(function* () {
+      const at = yield* place()
+      foreign(at, { tree: true })
+      const bare = Object.fromEntries([...files.keys()].map((path) => [path, { size: null, blob_id: null }]))
+      const file = join(at.root, "trees", `${at.hub.commit}.json`)
+      writeFileSync(file, JSON.stringify({ format_version: 1, files: bare }))
+      whole(at, yield* at.get({ offline: true }))
+    })
+  )
+
   it.live("has listings that this version does not know, which count as none", () =>
     Effect.gen(function* () {
       const at = yield* place()
@@ -303,6 +314,9 @@ describe("prune", () => {
         age(join(blobs, name), 8)
       }
       writeFileSync(join(blobs, "young.incomplete"), "1")
+      // whole, and of no revision: only who asks for it has it deleted
+      writeFileSync(join(blobs, sha256(Buffer.from("orphan"))), "orphan")
+      age(join(blobs, sha256(Buffer.from("orphan"))), 8)
       const before = leftovers(at.root)
       assert.strictEqual(before.length, 5)
 
@@ -314,7 +328,8 @@ describe("prune", () => {
         [`${sha256(model)}.etag.incomplete`, `${sha256(model)}.incomplete`, "young.incomplete"].toSorted()
       )
       age(partialOf(at), 6)
-      assert.deepStrictEqual(yield* Hub.prune({ cache: at.cache }), { files: 0, bytes: 0 })
+      assert.include(list(blobs), sha256(Buffer.from("orphan")))
+      assert.deepStrictEqual(yield* Hub.prune({ cache: at.cache }), { files: 1, bytes: 6 })
       assert.deepStrictEqual(yield* Hub.prune({ cache: at.cache, olderThan: "5 days" }), { files: 1, bytes: 1000 })
       const rest = yield* Hub.prune({ cache: at.cache, olderThan: 0, repo: "org/name" })
       assert.strictEqual(rest.files, 2)

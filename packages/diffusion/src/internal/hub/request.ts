@@ -26,8 +26,8 @@ export interface Subject {
 const about = ({ file, repo }: Subject) => (file === undefined ? { repo } : { repo, file })
 
 /** What went wrong on the way, without the request: its headers hold the token, and addresses of storage hold signatures. */
-const codesOf = (error: HttpClientError.HttpClientError): ReadonlyArray<string> => {
-  let cause: unknown = "cause" in error.reason ? error.reason.cause : undefined
+const codesOf = ({ cause: first }: Pick<HttpClientError.HttpClientErrorReason, "cause">): ReadonlyArray<string> => {
+  let cause: unknown = first
   const codes: Array<string> = []
   for (let depth = 0; depth < 4 && cause instanceof Error; depth++) {
     const { code } = cause as NodeJS.ErrnoException
@@ -40,7 +40,7 @@ const codesOf = (error: HttpClientError.HttpClientError): ReadonlyArray<string> 
 /** OpenSSL's names of what is wrong with a certificate, and Node's own */
 const untrusted = /CERT|UNABLE_TO_VERIFY/
 
-export const networkError = (subject: Subject, error: HttpClientError.HttpClientError): HubError => {
+const networkError = (subject: Subject, error: HttpClientError.HttpClientErrorReason): HubError => {
   const codes = codesOf(error)
   if (codes.some((code) => untrusted.test(code))) {
     return new HubError({
@@ -224,7 +224,12 @@ export const get = Effect.fnUntraced(
       const response = yield* client.execute(request).pipe(
         // `fetch` would follow redirects by itself
         Effect.provideService(FetchHttpClient.RequestInit, { ...given, redirect: "manual" }),
-        Effect.mapError((error) => networkError(subject, error)),
+        // a client of the program's own may take statuses for errors
+        Effect.catch(({ reason }) =>
+          reason._tag === "StatusCodeError"
+            ? Effect.succeed(reason.response)
+            : Effect.fail(networkError(subject, reason))
+        ),
         Effect.timeoutOrElse({ duration: limit, orElse: () => Effect.fail(timedOut(subject, limit)) })
       )
       const { status } = response
@@ -291,6 +296,6 @@ export const body = (
   limit: Duration.Duration
 ): Stream.Stream<Uint8Array, HubError> =>
   response.stream.pipe(
-    Stream.mapError((error) => networkError(subject, error)),
+    Stream.mapError(({ reason }) => networkError(subject, reason)),
     Stream.timeoutOrElse({ duration: limit, orElse: () => Stream.fail(timedOut(subject, limit)) })
   )
