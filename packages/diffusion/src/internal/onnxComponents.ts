@@ -200,7 +200,9 @@ export const unet = Effect.fnUntraced(function* (
     { out_sample: { dtypes: float, dims: ["batch", outChannels, "height", "width"] } }
   )
   const run = runner(store, graph, ["out_sample"])
-  const [timestepDim] = input(graph, "timestep")!.shape
+  const { dtype: timestepType, shape: timestepDims } = input(graph, "timestep")!
+  const [timestepDim] = timestepDims
+  const whole = timestepType === "int64" || timestepType === "int32"
   const batchDim = input(graph, "sample")!.shape[0]
   /** a scalar, one for all, or one for each item where the graph calls both axes the same */
   const timestepShape = (batch: number): ReadonlyArray<number> => {
@@ -219,7 +221,8 @@ export const unet = Effect.fnUntraced(function* (
     ...(timeCondProjDim === undefined ? {} : { timeCondProjDim }),
     predict: ({ added, encoderHiddenStates, sample, timestep, timestepCond }) => {
       const dims = timestepShape(sample.shape[0]!)
-      const data = new Float64Array(Tensor.sizeOf(dims)).fill(timestep)
+      // the model itself takes fractions: a graph of whole timesteps is nearest to it at the nearest one (666.99994 is 667)
+      const data = new Float64Array(Tensor.sizeOf(dims)).fill(whole ? Math.round(timestep) : timestep)
       return Effect.map(
         run({
           sample,

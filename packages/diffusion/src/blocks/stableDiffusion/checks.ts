@@ -5,7 +5,9 @@
  * @module
  */
 import * as Block from "@effect-blocks/core/Block"
+import type { InputError } from "@effect-blocks/core/Errors"
 import * as Rng from "@effect-blocks/ops/Rng"
+import * as Tensor from "@effect-blocks/ops/Tensor"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { ComponentMismatch } from "../../ComponentMismatch.ts"
@@ -28,7 +30,7 @@ import {
   skipProblem,
   widthProblems
 } from "../../internal/prompts.ts"
-import { refuseAny } from "../../internal/refuse.ts"
+import { refuse, refuseAny } from "../../internal/refuse.ts"
 import { latentShape } from "../../internal/runs.ts"
 import type { Models } from "../../internal/sizes.ts"
 import { latentsSides, paintedSides, pictureSides, textSides } from "../../internal/sizes.ts"
@@ -341,10 +343,42 @@ export const inpaintSizeXL = Block.make("inpaintSize", {
   run: (inputs, models) => paintedSides(inputs, models)
 })
 
-/** how strongly the prompt counts for a guider that was given no scale */
-const ownScale = ({ config }: Guider.Shape): number => {
-  const scale = config["guidance_scale"]
-  return typeof scale === "number" ? scale : 7.5
+/** what a UNet that guides itself is told */
+const toldScale = (guider: Guider.Shape, given: number | undefined): Effect.Effect<number, InputError> => {
+  const scale = given ?? guider.config["guidance_scale"]
+  return typeof scale === "number"
+    ? Effect.succeed(scale)
+    : refuse("setGuidance", [
+        {
+          field: "guidanceScale",
+          actual: "missing",
+          expected: `a scale for a UNet that guides itself: ${guider.className} has none of its own`
+        }
+      ])
+}
+
+/**
+ * The shape that a guider gives predictions of another: frequency-decoupled guidance pads some sizes, as in diffusers.
+ * Tried on zeros, once for each number of predictions.
+ */
+const otherShape = (
+  guidance: Guider.Shape,
+  shape: ReadonlyArray<number>,
+  timesteps: ReadonlyArray<number>,
+  numInferenceSteps: number
+): ReadonlyArray<number> | undefined => {
+  const zeros = Tensor.zeros("float32", shape)
+  const tried = new Set<number>()
+  for (const [step, timestep] of timesteps.entries()) {
+    const moment = { step, numInferenceSteps, timestep }
+    const wanted = guidance.predictions(moment)
+    if (tried.has(wanted.length) || wanted.some(({ model }) => model === "perturbed")) continue
+    tried.add(wanted.length)
+    const predictions = Object.fromEntries(wanted.map(({ name }) => [name, zeros]))
+    const { prediction } = guidance.combine(Guider.initial, moment, predictions)
+    if (prediction.shape.some((length, axis) => length !== shape[axis])) return prediction.shape
+  }
+  return undefined
 }
 
 /**
@@ -373,9 +407,18 @@ export const setGuidance = Block.make("setGuidance", {
     const unetGuidance =
       dim === undefined
         ? {}
-        : { timestepCond: guidanceEmbedding(scales.guidanceScale ?? ownScale(guider), dim, batchSize) }
+        : { timestepCond: guidanceEmbedding(yield* toldScale(guider, scales.guidanceScale), dim, batchSize) }
     const guidance = yield* settle(guider, { ...scales, unetGuidance })
-    yield* Effect.fromResult(guidance.supports(latentShape(batchSize, { height, width }, vae)))
+    const shape = latentShape(batchSize, { height, width }, vae)
+    yield* Effect.fromResult(guidance.supports(shape, guidanceSteps))
+    const other = otherShape(guidance, [1, ...shape.slice(1)], timesteps, guidanceSteps)
+    if (other !== undefined) {
+      return yield* new Guider.GuiderError({
+        className: guidance.className,
+        reason: "UnsupportedShape",
+        message: `${guidance.className} makes [${other.slice(1).join(", ")}] of predictions [${shape.slice(1).join(", ")}], which the scheduler cannot use: choose another height and width`
+      })
+    }
     const perturbed = predictionsOf(guidance, timesteps, guidanceSteps).find(({ model }) => model === "perturbed")
     if (perturbed !== undefined) {
       return yield* new Guider.GuiderError({

@@ -42,7 +42,7 @@ const cut = Effect.fnUntraced(function* (
     plan,
     schedulerState,
     timesteps,
-    guidanceSteps: end < plan.timesteps.length ? timesteps.length : guidanceSteps
+    guidanceSteps: cuts(denoisingEnd) ? timesteps.length : guidanceSteps
   }
 })
 
@@ -77,11 +77,12 @@ export const setImageTimestepsXL = Block.make("setImageTimesteps", {
     ...stepFields,
     strength: Fields.strength(0.3),
     denoisingStart: Fields.denoisingStart,
-    denoisingEnd: Fields.denoisingEnd
+    denoisingEnd: Fields.denoisingEnd,
+    latents: Fields.initialLatents
   },
   outputs: stepOutputs,
   components: { scheduler: Scheduler.Scheduler },
-  run: Effect.fnUntraced(function* ({ denoisingEnd, denoisingStart, strength, ...inputs }, { scheduler }) {
+  run: Effect.fnUntraced(function* ({ denoisingEnd, denoisingStart, latents, strength, ...inputs }, { scheduler }) {
     const block = "setImageTimesteps"
     const plan = yield* planOf(block, scheduler, inputs)
     const steps = plan.numInferenceSteps
@@ -89,8 +90,9 @@ export const setImageTimestepsXL = Block.make("setImageTimesteps", {
       const begin = Schedule.beginOfDenoisingStart(plan, denoisingStart, trained(scheduler))
       return yield* cut(scheduler, plan, begin, plan.timesteps.length - begin, denoisingEnd)
     }
-    const begin = Schedule.beginOfStrength(plan, strength)
-    if (begin >= plan.timesteps.length) {
+    const begin = Math.min(Schedule.beginOfStrength(plan, strength), plan.timesteps.length)
+    // noise of the first step's level is to be added, unless another model has begun or the noise is given
+    if (denoisingStart === undefined && latents === undefined && begin >= plan.timesteps.length) {
       const expected = `at least ${1 / steps}, so that a step is left to run`
       return yield* refuse(block, [{ field: "strength", actual: `${strength} with ${steps} steps`, expected }])
     }
