@@ -94,6 +94,28 @@ describe("executionBlocks", () => {
       ["later.fromImage", "later.next.up"]
     )
   })
+  it("takes nothing for written that only a skipped choice would write, however deep it is", () => {
+    const encode = Block.auto("encode", [Block.when("image", fromImage)])
+    const reuse = Block.pure("reuse", {
+      inputs: { latents: Field.optional(Latents) },
+      outputs: { mode: Schema.String },
+      run: () => ({ mode: "reuse" })
+    })
+    const fresh = Block.pure("fresh", { inputs: {}, outputs: { mode: Schema.String }, run: () => ({ mode: "fresh" }) })
+    const nested = Block.sequential("nested", [
+      Block.sequential("first", [encode, Block.rename(fresh, "plan")]),
+      Block.auto("second", [Block.when("latents", reuse), fresh])
+    ])
+    assert.deepStrictEqual(
+      Block.executionBlocks(nested, []).map((e) => e.path),
+      ["nested.first.plan", "nested.second.fresh"]
+    )
+    const both = Block.workflows(nested, { without: [], with: ["image"] })
+    const modeOf = (name: "without" | "with") =>
+      Block.executionBlocks(Block.workflow(both, name), []).map((e) => e.block.name)
+    assert.deepStrictEqual(modeOf("without"), ["plan", "fresh"])
+    assert.deepStrictEqual(modeOf("with"), ["fromImage", "plan", "reuse"])
+  })
 })
 
 describe("workflows", () => {

@@ -15,6 +15,12 @@ const activeOf = (given: ReadonlyArray<string> | Rec): Rec => {
 const written = (block: Compiled, active: Rec): void => {
   for (const k of Object.keys(block.outputs)) active[k] ??= true
 }
+/** what a composite writes beside its blocks (a loop its own outputs): what a skipped choice in it would write is not there */
+const writtenBeside = (block: Compiled, active: Rec): void => {
+  for (const k of Object.keys(block.outputs)) {
+    if (!block.blocks.some((b) => Object.hasOwn(b.outputs, k))) active[k] ??= true
+  }
+}
 const chosenOf = (block: Compiled, active: Rec): Compiled | undefined => {
   const name = block.definition.choose!(active)
   return block.blocks.find((b) => b.name === name)
@@ -36,7 +42,7 @@ export const executionBlocks = (self: any, given: any): any => {
     }
     for (const k of Object.keys(block.wrapper?.provides ?? {})) active[k] ??= true
     for (const b of block.blocks) walk(b, `${path}.${b.name}`)
-    written(block, active)
+    writtenBeside(block, active)
   }
   walk(self, self.name)
   return out
@@ -62,7 +68,7 @@ const resolve = (block: Compiled, active: Rec): Compiled | undefined => {
     const resolved = resolve(b, active)
     if (resolved !== undefined) steps.push(resolved)
   }
-  written(block, active)
+  writtenBeside(block, active)
   if (block.definition.wraps !== undefined && steps.length === 0) return undefined
   return rebuild(steps)
 }
