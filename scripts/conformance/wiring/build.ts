@@ -122,7 +122,7 @@ const fromDict = (name: string, composition: FromDict, around: Around): Block.An
       () =>
         blockOf(step, block, around)
   )
-  return wrapped(name, whole, loopParams(whole), makers as unknown as ReadonlyArray<Block.Any>, around.purpose)
+  return wrapped(name, whole, loopParams(whole), makers as unknown as ReadonlyArray<Block.Any>, around)
 }
 
 const blockOf = (name: string, composition: Composition, around: Around): Block.Any => {

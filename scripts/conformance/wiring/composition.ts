@@ -156,9 +156,21 @@ export const unsurely = (composition: Composition): ReadonlyArray<string> => {
   return [...outputNames(composition)].filter((name) => !sure.has(name))
 }
 
-/** What a block that may be skipped writes; whether it did is asked where the value is read. */
-export const perhaps = (composition: Composition): ReadonlyArray<string> =>
-  isSkippable(composition) ? [...outputNames(composition)] : []
+/**
+ * What a block may write although diffusers does not count on it: all that may be skipped, and the inputs that only some
+ * branches write back. Whether it did is asked where the value is read.
+ */
+export const perhaps = (composition: Composition): ReadonlyArray<string> => [
+  ...(isSkippable(composition) ? outputNames(composition) : []),
+  ...everyPart(composition).flatMap((part) =>
+    part.kind === "auto" || part.kind === "conditional" ? leavesOf(part).flatMap(writtenBack) : []
+  )
+]
+
+const writtenBack = (leaf: Leaf): ReadonlyArray<string> =>
+  leaf.inputs.flatMap(({ default: value = null, name }) =>
+    name !== null && (value !== null || leaf.ops.some(([target]) => target === name)) ? [name] : []
+  )
 
 /**
  * The outputs that diffusers does not list: those of a block of a sequence whose own name is one of its input names.

@@ -16,14 +16,14 @@ import {
 import { countOf, evaluate } from "./expression.ts"
 import { type Around, fieldOf, type Fields, isThere, untyped, type Values, WiringError } from "./program.ts"
 
-const wrapperOf = (name: string, loop: LoopOf, params: Params, purpose: Around["purpose"]) => {
+const wrapperOf = (name: string, loop: LoopOf, params: Params, { purpose, unsure }: Around) => {
   const { class: description, iterate, loop_inputs: own = [] } = loop
   const inputs: Fields = {}
   const steering = iterate.count ?? iterate.down_from ?? iterate.over ?? iterate.until![0]
   const passed = passedOn(loop, purpose)
   const read = passed.filter((variable) => params.has(variable))
   for (const variable of [...own.map((param) => param.name), steering, ...read])
-    if (variable !== null) inputs[variable] = fieldOf({ name: variable, ...params.get(variable) }, new Set())
+    if (variable !== null) inputs[variable] = fieldOf({ name: variable, ...params.get(variable) }, unsure)
   const items = (given: Values): ReadonlyArray<Value> => {
     const value = given[steering] ?? null
     if (iterate.until !== undefined) return []
@@ -103,7 +103,7 @@ export const loopOf = (
   )
   const inside = { ...around, loop: { name, params, declared: names, consumed } }
   const blocks = composition.blocks.map(([step, block]) => blockOf(step, block, inside))
-  const made = wrapped(name, composition, params, blocks, around.purpose)
+  const made = wrapped(name, composition, params, blocks, around)
   const late = [...names].filter((output) => !params.has(output))
   const never = passedOn(composition, "look").find((output) => !params.has(output))
   if (late.length === 0) return made
@@ -122,5 +122,5 @@ export const wrapped = (
   loop: LoopOf,
   params: Params,
   blocks: ReadonlyArray<Block.Any>,
-  purpose: Around["purpose"]
-): Block.Any => Loop.fromBlocks(wrapperOf(name, loop, params, purpose), blocks)
+  around: Around
+): Block.Any => Loop.fromBlocks(wrapperOf(name, loop, params, around), blocks)
