@@ -135,7 +135,7 @@ describe("a download that broke off", () => {
     Effect.gen(function* () {
       const at = yield* place()
       at.hub.tricks.siblings = nothingKnown
-      const partial = join(at.root, "blobs", `${nameless(at)}.incomplete`)
+      const partial = join(at.root, "blobs", `${nameless(at)}.effect-blocks.incomplete`)
       at.hub.tricks.storage = breakAt(at, 1000, partial)
       yield* Effect.flip(at.get())
       writeFileSync(partial, model)
@@ -318,7 +318,7 @@ describe("a file that is not what the hub lists", () => {
         return true
       }
       assert.strictEqual((yield* Effect.flip(at.get())).reason, "Corrupt")
-      at.hub.tricks.storage = breakAt(at, 1000, join(at.root, "blobs", `${nameless(at)}.incomplete`))
+      at.hub.tricks.storage = breakAt(at, 1000, join(at.root, "blobs", `${nameless(at)}.effect-blocks.incomplete`))
       assert.strictEqual((yield* Effect.flip(at.get())).reason, "Truncated")
       assert.deepStrictEqual(filesOf(yield* at.get()), files)
       assert.strictEqual(at.hub.asked(MODEL).at(-1)!.headers.range, "bytes=1000-")

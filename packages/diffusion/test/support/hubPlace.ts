@@ -64,7 +64,7 @@ export const notThere = ({ hub, root }: Place) => {
   assert.isFalse(existsSync(join(root, "snapshots", hub.commit, MODEL)))
   assert.notInclude(list(join(root, "blobs")), sha256(model))
 }
-export const partialOf = ({ root }: Place) => join(root, "blobs", `${sha256(model)}.incomplete`)
+export const partialOf = ({ root }: Place) => join(root, "blobs", `${sha256(model)}.effect-blocks.incomplete`)
 
 export const whole = ({ hub, root }: Place, folder: string) => {
   assert.deepStrictEqual(filesOf(folder), hub.files)

@@ -5,8 +5,9 @@
  * - `trees/{commit}.json`: the files of a commit
  * - `snapshots/{commit}/...`: its files, whole and checked: what a download gives
  * - `blobs/{name}`: the same files by content, so that revisions share what they have in common
- * - `blobs/{name}.incomplete`: what came of a file that is not whole, and `{name}.etag.incomplete`, which version that is
- *   of; other names that end so are of a write that was cut off
+ * - `blobs/{name}.effect-blocks.incomplete`: what came of a file that is not whole, and `{name}.effect-blocks.etag.incomplete`,
+ *   which version that is of; other names that end so are of a write that was cut off, or the other client's, older
+ *   versions of which continue `{name}.incomplete`
  *
  * and `.locks/` beside them, with a file that is locked while a blob is written.
  *
@@ -46,8 +47,8 @@ export const paths = {
   snapshot: (f: Folders, commit: string) => join(f.root, "snapshots", commit),
   blobs: (f: Folders) => join(f.root, "blobs"),
   blob: (f: Folders, name: string) => join(f.root, "blobs", name),
-  partial: (f: Folders, name: string) => join(f.root, "blobs", `${name}${unfinished}`),
-  etag: (f: Folders, name: string) => join(f.root, "blobs", `${name}.etag${unfinished}`),
+  partial: (f: Folders, name: string) => join(f.root, "blobs", `${name}.effect-blocks${unfinished}`),
+  etag: (f: Folders, name: string) => join(f.root, "blobs", `${name}.effect-blocks.etag${unfinished}`),
   // the other client's locks are of another kind, which Node has not
   lock: (f: Folders, name: string) => join(f.locks, `${name}.effect-blocks`),
   temporary: (f: Folders) => join(f.root, "blobs", `${randomUUID()}${unfinished}`)

@@ -45,7 +45,7 @@ const isUsed = async (f: Folders, ino: number): Promise<boolean> => {
 }
 
 /** Whose lock a leftover is under: a partial file and its version are under the blob's. */
-const ownerOf = (name: string): string => name.replace(/(?:\.etag)?\.incomplete$/, "")
+const ownerOf = (name: string): string => name.replace(/\.effect-blocks(?:\.etag)?\.incomplete$/, "")
 
 /**
  * Deletes what nobody has written to for `age`: what came of files that are not whole and, if `blobs` says so, files that
