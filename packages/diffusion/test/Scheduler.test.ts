@@ -223,6 +223,13 @@ describe("setTimesteps", () => {
     )
   })
 
+  it("looks timesteps up with the precision of the table", () => {
+    // float64 throughout gives 75.99999999, which is cut to 75
+    const options = { beta_schedule: "squaredcos_cap_v2", rescale_betas_zero_snr: true, use_exponential_sigmas: true }
+    const unipc = make({ _class_name: "UniPCMultistepScheduler", num_train_timesteps: 77, ...options })
+    assert.deepStrictEqual(Result.getOrThrow(unipc.setTimesteps({ steps: 7 })).timesteps, [76, 75, 75, 71, 47, 8, 0])
+  })
+
   it("needs a schedule to stretch, and a mu of the right kind", () => {
     const one = make({ _class_name: "FlowMatchEulerDiscreteScheduler", shift_terminal: 0.1 })
     refused(one.setTimesteps({ steps: 1 }), "InvalidRequest", /shift_terminal has no schedule/)

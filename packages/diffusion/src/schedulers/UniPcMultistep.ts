@@ -118,7 +118,9 @@ export const fromConfig = define(
       if (other !== undefined) {
         const karras = options.use_karras_sigmas
         const sigmas = karras && flow ? other.map((sigma) => sigma / (sigma + 1)) : other
-        const exact = () => sigmas.map((sigma) => sigmaToTimestep(sigma, logs))
+        // timesteps lie among the levels that respacing began with: the training's, or the caller's
+        const known = own === undefined ? logs : Float64Array.from(own, Math.log)
+        const exact = () => sigmas.map((sigma) => sigmaToTimestep(sigma, known))
         const timesteps = !karras ? exact() : flow ? sigmas.map((sigma) => sigma * train) : exact().map(roundHalfEven)
         return { sigmas, timesteps, last: sigmas[n - 1]! }
       }

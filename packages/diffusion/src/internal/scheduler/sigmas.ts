@@ -41,12 +41,15 @@ interface Rounding {
   readonly position: (x: number) => number
 }
 
+/** Logarithms of noise levels: of the training's in float32, of a caller's own in float64. */
+type Logs = Float32Array | Float64Array
+
 const float64: Rounding = { log: Math.log, share: same, position: same }
 const numpyFloat32: Rounding = { log: log32, share: Math.fround, position: same }
 const torchFloat32: Rounding = { log: log32, share: Math.fround, position: Math.fround }
 
 /** The (fractional) training timestep whose noise level is sigma, linear in log sigma. */
-export const sigmaToTimestep = (sigma: number, logs: Float32Array): number => timestepIn(sigma, logs, float64)
+export const sigmaToTimestep = (sigma: number, logs: Logs): number => timestepIn(sigma, logs, float64)
 
 /** The same for float32 levels in numpy. */
 export const sigmaToTimestep32 = (sigma: number, logs: Float32Array): number => timestepIn(sigma, logs, numpyFloat32)
@@ -54,7 +57,7 @@ export const sigmaToTimestep32 = (sigma: number, logs: Float32Array): number => 
 /** The same for float32 levels in torch. */
 export const sigmaToTimestepTorch = (sigma: number, logs: Float32Array): number => timestepIn(sigma, logs, torchFloat32)
 
-const timestepIn = (sigma: number, logs: Float32Array, { log, position, share }: Rounding): number => {
+const timestepIn = (sigma: number, logs: Logs, { log, position, share }: Rounding): number => {
   const level = log(Math.max(sigma, 1e-10))
   let count = 0
   let most = 0
@@ -68,7 +71,9 @@ const timestepIn = (sigma: number, logs: Float32Array, { log, position, share }:
   }
   low = Math.min(low, logs.length - 2)
   const below = logs[low]!
-  const weight = Math.min(1, Math.max(0, share(share(below - level) / share(below - logs[low + 1]!))))
+  // a difference of two entries has the precision of the table, whatever the level's is
+  const gap = logs instanceof Float32Array ? Math.fround(below - logs[low + 1]!) : below - logs[low + 1]!
+  const weight = Math.min(1, Math.max(0, share(share(below - level) / gap)))
   return position(position(share(1 - weight) * low) + position(weight * (low + 1)))
 }
 
