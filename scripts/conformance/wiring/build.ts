@@ -28,14 +28,24 @@ import {
   WiringError
 } from "./program.ts"
 
-const sequentialOf = (name: string, { blocks, class: description, workflows }: Sequential, around: Around) => {
-  let unsure = around.unsure
-  const steps: Array<Block.Any> = []
-  for (const [step, block] of blocks) {
-    steps.push(blockOf(step, block, { ...around, unsure }))
-    const skipped = around.purpose === "run" ? perhaps(block) : []
-    unsure = new Set([...unsure, ...unsurely(block), ...skipped])
+/** What a sequence may have left unwritten before one of its blocks. */
+const unsureBefore = (sequence: Composition, name: string, purpose: Around["purpose"]): ReadonlySet<string> => {
+  const names = new Set<string>()
+  for (const [step, block] of sequence.kind === "leaf" ? [] : sequence.blocks) {
+    if (step === name) break
+    for (const output of [...unsurely(block), ...(purpose === "run" ? perhaps(block) : [])]) names.add(output)
   }
+  return names
+}
+
+const sequentialOf = (name: string, sequence: Sequential, { edited = sequence, ...around }: Around) => {
+  const steps = sequence.blocks.map(([step, block]) =>
+    blockOf(step, block, {
+      ...around,
+      unsure: new Set([...around.unsure, ...unsureBefore(edited, step, around.purpose)])
+    })
+  )
+  const { class: description, workflows } = sequence
   return withWorkflows(Block.sequential(name, steps, { description }), workflows)
 }
 
@@ -224,16 +234,6 @@ export interface Built {
   readonly only: (paths: ReadonlyArray<string>) => AnyBlock
 }
 
-/** What an edited sequence may have left unwritten before one of its blocks. */
-const unsureBefore = (edited: Composition, name: string, purpose: Around["purpose"]): ReadonlySet<string> => {
-  const names = new Set<string>()
-  for (const [step, block] of edited.kind === "leaf" ? [] : edited.blocks) {
-    if (step === name) break
-    for (const output of [...unsurely(block), ...(purpose === "run" ? perhaps(block) : [])]) names.add(output)
-  }
-  return names
-}
-
 /** The whole composition of a case, edited. */
 export const build = (composition: Composition, edits: ReadonlyArray<Edit>): Built => {
   const whole = editedComposition(composition, edits)
@@ -241,7 +241,7 @@ export const build = (composition: Composition, edits: ReadonlyArray<Edit>): Bui
   const program = programOf([edited])
   const make = (purpose: Around["purpose"]): AnyBlock => {
     const around = { program, purpose, unsure: new Set<string>() }
-    const made = blockOf(composition.class, whole, around)
+    const made = blockOf(composition.class, whole, isSequence(whole) ? { ...around, edited } : around)
     if (!isSequence(whole)) return untyped(made)
     const after = edits.reduce(
       (self, edit) => applied(self, edit, { ...around, unsure: unsureBefore(edited, edit[1], purpose) }),

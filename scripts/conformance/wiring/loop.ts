@@ -61,18 +61,18 @@ const wrapperOf = (name: string, loop: LoopOf, params: Params, { purpose, unsure
 }
 /**
  * What a loop writes that no block in it writes: its own outputs, which are inputs that it passes on, or nothing; and, as
- * diffusers' block state writes defaults back, its own inputs that have one.
+ * diffusers' block state writes defaults back, the inputs that have one, also where no iteration ran.
  */
 const passedOn = (loop: LoopOf, purpose: Around["purpose"]): ReadonlyArray<string> => {
   const leaves = childrenOf(loop).flatMap(leavesOf)
   const written = new Set(
     leaves.flatMap((leaf) => [...leaf.outputs.map((output) => output.name), ...leaf.ops.map(([target]) => target)])
   )
-  const own = (loop.loop_inputs ?? []).flatMap(({ default: value, name }) =>
-    name !== null && isThere(value) && purpose === "run" ? [name] : []
+  const passed = (loop.loop_outputs ?? []).map((output) => output.name).filter((variable) => !written.has(variable))
+  const defaulted = [...loopParams(loop)].flatMap(([variable, { default: value = null }]) =>
+    isThere(value) && purpose === "run" ? [variable] : []
   )
-  const names = [...(loop.loop_outputs ?? []).map((output) => output.name), ...own]
-  return [...new Set(names)].filter((variable) => !written.has(variable))
+  return [...new Set([...passed, ...defaulted])]
 }
 /** How often a loop ran: a variable that only the interpreter knows. */
 const ranOf = (name: string): string => `$${name}.ran`

@@ -68,6 +68,8 @@ export interface Around {
   readonly purpose: "run" | "look"
   /** what earlier blocks may have left unwritten although diffusers counts on it */
   readonly unsure: ReadonlySet<string>
+  /** a sequence as it will be once it is edited */
+  readonly edited?: Composition
   readonly loop?: {
     readonly name: string
     readonly params: ReadonlyMap<string, Param>
