@@ -9,8 +9,8 @@ const most = 10_000
 const few = 16
 
 /**
- * The normals that give these first latents: of the seed that the noise's seed says, else of the first that fits. Undefined
- * where none does: then only their scale can be compared, which `init_noise_sigma` is.
+ * The normals that give these first latents, of the first seed that fits. Where none does, those of the seed that the noise's
+ * seed says; undefined where it says none: then only their scale can be compared, which `init_noise_sigma` is.
  */
 export const initialNormals = (
   noiseSeed: number | null | undefined,
@@ -18,13 +18,14 @@ export const initialNormals = (
   scale: number
 ): Tensor.Tensor<"float32"> | undefined => {
   const drawn = (seed: number, shape: ReadonlyArray<number>) => Rng.normal(Rng.make(seed), shape)[0]
-  if (typeof noiseSeed === "number") return drawn(noiseSeed - 7, latents.shape)
+  const said = typeof noiseSeed === "number" ? noiseSeed - 7 : undefined
   const tried = latents.data.length > 2 * few ? [few] : latents.shape
   const fits = (seed: number) => {
     const { data } = drawn(seed, tried)
     const count = Math.min(data.length, few)
     return data.every((value, i) => i >= count || Math.abs(value * scale - latents.data[i]!) <= 1e-5 * scale)
   }
+  if (said !== undefined && fits(said)) return drawn(said, latents.shape)
   for (let seed = 0; seed < most; seed++) if (fits(seed)) return drawn(seed, latents.shape)
-  return undefined
+  return said === undefined ? undefined : drawn(said, latents.shape)
 }

@@ -70,6 +70,7 @@ describe("the comparison of schedulers", () => {
       )
       assert.deepStrictEqual(initialNormals(undefined, latents, 14.6)?.data, normals.data)
       assert.deepStrictEqual(initialNormals(130, latents, 14.6)?.data, normals.data)
+      assert.deepStrictEqual(initialNormals(7, latents, 14.6)?.data, normals.data)
       // another scale fits no seed: only a seed that is said is compared
       assert.isUndefined(initialNormals(null, latents, 15))
       assert.isDefined(initialNormals(130, latents, 15))
