@@ -5,7 +5,7 @@
  * The class `HeunDiscreteScheduler` of diffusers.
  */
 import * as Schema from "effect/Schema"
-import { eulerStep, like } from "../internal/scheduler/arithmetic.ts"
+import { eulerStep, like, outOfLine } from "../internal/scheduler/arithmetic.ts"
 import { alphasCumprod, trainingSigmas } from "../internal/scheduler/betas.ts"
 import { exclusiveSigmas } from "../internal/scheduler/family.ts"
 import { logTable } from "../internal/scheduler/numpyLog.ts"
@@ -38,26 +38,28 @@ export const Options = Schema.Struct({
 })
 
 /** start + (the mean of the slope at the start and the slope at x) * dt; halving needs no rounding. */
-const averagedStep = (
-  start: Float32Array,
-  first: Float32Array,
-  sigma: number,
-  x: Float32Array,
-  clean: Float32Array,
-  next: number,
-  dt: number
-): Float32Array => {
-  const inverse = 1 / Math.fround(sigma)
-  const inverseThere = 1 / Math.fround(next)
-  const half = Math.fround(dt) / 2
-  const out = new Float32Array(x.length)
-  for (let i = 0; i < out.length; i++) {
-    const here = Math.fround(Math.fround(start[i]! - first[i]!) * inverse)
-    const there = Math.fround(Math.fround(x[i]! - clean[i]!) * inverseThere)
-    out[i] = start[i]! + Math.fround(Math.fround(here + there) * half)
+const averagedStep = outOfLine(
+  (
+    start: Float32Array,
+    first: Float32Array,
+    sigma: number,
+    x: Float32Array,
+    clean: Float32Array,
+    next: number,
+    dt: number
+  ): Float32Array => {
+    const inverse = 1 / Math.fround(sigma)
+    const inverseThere = 1 / Math.fround(next)
+    const half = Math.fround(dt) / 2
+    const out = new Float32Array(x.length)
+    for (let i = 0; i < out.length; i++) {
+      const here = Math.fround(Math.fround(start[i]! - first[i]!) * inverse)
+      const there = Math.fround(Math.fround(x[i]! - clean[i]!) * inverseThere)
+      out[i] = start[i]! + Math.fround(Math.fround(here + there) * half)
+    }
+    return out
   }
-  return out
-}
+)
 
 /**
  * A Heun scheduler. `setTimesteps` takes `steps` (and `numTrainTimesteps`, over which they are spread) or `timesteps`.

@@ -5,7 +5,7 @@
  */
 import * as Schema from "effect/Schema"
 import { adams, average } from "../internal/scheduler/adams.ts"
-import { addInto, like, scaled, sqrt } from "../internal/scheduler/arithmetic.ts"
+import { addInto, like, outOfLine, scaled, sqrt } from "../internal/scheduler/arithmetic.ts"
 import { alphasCumprod } from "../internal/scheduler/betas.ts"
 import type { History, Latents, Plan, SchedulerState } from "../internal/scheduler/model.ts"
 import { betaOptions, betaSchedule, flag, oneOf, spacingOptions } from "../internal/scheduler/options.ts"
@@ -43,6 +43,18 @@ const rungeKutta = (rising: ReadonlyArray<number>, half: number) => {
   return { timesteps: [...calls, ...rising.slice(0, -3).toReversed()], calls: calls.length }
 }
 
+/** keep * x - gap * e / below */
+const transferred = outOfLine(
+  (keep: number, x: Float32Array, gap: number, e: Float32Array, below: number): Float32Array => {
+    const v = Math.fround(keep)
+    const w = Math.fround(gap)
+    const inverse = 1 / Math.fround(below)
+    const out = new Float32Array(x.length)
+    for (let i = 0; i < out.length; i++) out[i] = Math.fround(v * x[i]!) - Math.fround(Math.fround(w * e[i]!) * inverse)
+    return out
+  }
+)
+
 /**
  * A PNDM scheduler. `setTimesteps` takes `steps`, at least 4 with Runge-Kutta.
  *
@@ -73,13 +85,7 @@ export const fromConfig = define(className, Options, (options) => {
     const keep = sqrt(f(next / alpha))
     const gap = f(next - alpha)
     const below = f(f(alpha * sqrt(f(1 - next))) + sqrt(f(f(alpha * beta) * next)))
-    const inverse = 1 / below
-    const x = sample.data
-    const e = epsilon.data
-    const out = new Float32Array(x.length)
-    for (let i = 0; i < out.length; i++)
-      out[i] = Math.fround(keep * x[i]!) - Math.fround(Math.fround(gap * e[i]!) * inverse)
-    return like(sample, out)
+    return like(sample, transferred(keep, sample.data, gap, epsilon.data, below))
   }
 
   /** One of the four calls of a Runge-Kutta step. History: ets, the sample the step began with, the running sum. */

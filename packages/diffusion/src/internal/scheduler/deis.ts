@@ -1,4 +1,5 @@
 /** The coefficients of DEIS: integrals of the Lagrange basis in log rho (arXiv 2204.13902, equation 15). */
+import { outOfLine } from "./arithmetic.ts"
 import type { Mark } from "./lambda.ts"
 import type { Latents } from "./model.ts"
 import { log32 } from "./numpyLog.ts"
@@ -35,25 +36,27 @@ export const coefficientsOf = (to: Mark, levels: ReadonlyArray<Mark>): ReadonlyA
 }
 
 /** to.alpha * (sample / from.alpha + c0 * m0 + c1 * m1 (+ c2 * m2)) in one pass; `outputs`: newest last. */
-export const applyDeis = (
-  to: Mark,
-  from: Mark,
-  weights: ReadonlyArray<number>,
-  x: Float32Array,
-  outputs: ReadonlyArray<Latents>
-): Float32Array => {
-  const [m0, m1, m2] = outputs.map((output) => output.data).toReversed()
-  const c0 = Math.fround(weights[0] ?? 0)
-  const c1 = Math.fround(weights[1] ?? 0)
-  const c2 = Math.fround(weights[2] ?? 0)
-  const after = Math.fround(to.alpha)
-  const inverse = 1 / Math.fround(from.alpha)
-  const out = new Float32Array(x.length)
-  for (let i = 0; i < out.length; i++) {
-    const two = Math.fround(
-      Math.fround(Math.fround(x[i]! * inverse) + Math.fround(c0 * m0![i]!)) + Math.fround(c1 * m1![i]!)
-    )
-    out[i] = after * (weights.length === 2 ? two : Math.fround(two + Math.fround(c2 * m2![i]!)))
+export const applyDeis = outOfLine(
+  (
+    to: Mark,
+    from: Mark,
+    weights: ReadonlyArray<number>,
+    x: Float32Array,
+    outputs: ReadonlyArray<Latents>
+  ): Float32Array => {
+    const [m0, m1, m2] = outputs.map((output) => output.data).toReversed()
+    const c0 = Math.fround(weights[0] ?? 0)
+    const c1 = Math.fround(weights[1] ?? 0)
+    const c2 = Math.fround(weights[2] ?? 0)
+    const after = Math.fround(to.alpha)
+    const inverse = 1 / Math.fround(from.alpha)
+    const out = new Float32Array(x.length)
+    for (let i = 0; i < out.length; i++) {
+      const two = Math.fround(
+        Math.fround(Math.fround(x[i]! * inverse) + Math.fround(c0 * m0![i]!)) + Math.fround(c1 * m1![i]!)
+      )
+      out[i] = after * (weights.length === 2 ? two : Math.fround(two + Math.fround(c2 * m2![i]!)))
+    }
+    return out
   }
-  return out
-}
+)

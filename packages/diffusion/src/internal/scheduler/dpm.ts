@@ -1,5 +1,5 @@
 /** The updates of DPM-Solver's multistep family (arXiv 2206.00927, 2211.01095): multistep, its inverse, EDM's. */
-import { addInto, exp, sqrt } from "./arithmetic.ts"
+import { addInto, exp, outOfLine, sqrt } from "./arithmetic.ts"
 import type { Mark } from "./lambda.ts"
 import type { Latents, Plan, SchedulerState } from "./model.ts"
 
@@ -92,39 +92,41 @@ const coefficients: {
 }
 
 /** One pass over the arrays. `outputs`: newest last. */
-export const applyUpdate = (
-  { a: ofSample, c, order, ratios, z }: Update,
-  sample: Latents,
-  outputs: ReadonlyArray<Latents>,
-  noise: Latents | undefined
-): Float32Array => {
-  const x = sample.data
-  const [m0, m1, m2] = outputs.map((output) => output.data).toReversed()
-  const a = Math.fround(ofSample)
-  const c0 = Math.fround(c[0])
-  const c1 = Math.fround(c[1])
-  const c2 = Math.fround(c[2])
-  const i0 = Math.fround(ratios[0])
-  const i1 = Math.fround(ratios[1])
-  const k = Math.fround(ratios[2])
-  const q = Math.fround(ratios[3])
-  const out = new Float32Array(x.length)
-  if (order === 1) {
-    for (let i = 0; i < out.length; i++) out[i] = Math.fround(a * x[i]!) + Math.fround(c0 * m0![i]!)
-  } else if (order === 2) {
-    for (let i = 0; i < out.length; i++) {
-      const first = Math.fround(Math.fround(a * x[i]!) + Math.fround(c0 * m0![i]!))
-      out[i] = first + Math.fround(c1 * Math.fround(i0 * Math.fround(m0![i]! - m1![i]!)))
+export const applyUpdate = outOfLine(
+  (
+    { a: ofSample, c, order, ratios, z }: Update,
+    sample: Latents,
+    outputs: ReadonlyArray<Latents>,
+    noise: Latents | undefined
+  ): Float32Array => {
+    const x = sample.data
+    const [m0, m1, m2] = outputs.map((output) => output.data).toReversed()
+    const a = Math.fround(ofSample)
+    const c0 = Math.fround(c[0])
+    const c1 = Math.fround(c[1])
+    const c2 = Math.fround(c[2])
+    const i0 = Math.fround(ratios[0])
+    const i1 = Math.fround(ratios[1])
+    const k = Math.fround(ratios[2])
+    const q = Math.fround(ratios[3])
+    const out = new Float32Array(x.length)
+    if (order === 1) {
+      for (let i = 0; i < out.length; i++) out[i] = Math.fround(a * x[i]!) + Math.fround(c0 * m0![i]!)
+    } else if (order === 2) {
+      for (let i = 0; i < out.length; i++) {
+        const first = Math.fround(Math.fround(a * x[i]!) + Math.fround(c0 * m0![i]!))
+        out[i] = first + Math.fround(c1 * Math.fround(i0 * Math.fround(m0![i]! - m1![i]!)))
+      }
+    } else {
+      for (let i = 0; i < out.length; i++) {
+        const first = Math.fround(Math.fround(a * x[i]!) + Math.fround(c0 * m0![i]!))
+        const newer = Math.fround(i0 * Math.fround(m0![i]! - m1![i]!))
+        const bend = Math.fround(newer - Math.fround(i1 * Math.fround(m1![i]! - m2![i]!)))
+        out[i] =
+          Math.fround(first + Math.fround(c1 * Math.fround(newer + Math.fround(k * bend)))) +
+          Math.fround(c2 * Math.fround(q * bend))
+      }
     }
-  } else {
-    for (let i = 0; i < out.length; i++) {
-      const first = Math.fround(Math.fround(a * x[i]!) + Math.fround(c0 * m0![i]!))
-      const newer = Math.fround(i0 * Math.fround(m0![i]! - m1![i]!))
-      const bend = Math.fround(newer - Math.fround(i1 * Math.fround(m1![i]! - m2![i]!)))
-      out[i] =
-        Math.fround(first + Math.fround(c1 * Math.fround(newer + Math.fround(k * bend)))) +
-        Math.fround(c2 * Math.fround(q * bend))
-    }
+    return noise === undefined ? out : addInto(out, z, noise.data)
   }
-  return noise === undefined ? out : addInto(out, z, noise.data)
-}
+)

@@ -1,5 +1,16 @@
 /** From what the model says to the clean sample and to the noise, in torch's order of float32 operations. */
-import { addScaledInto, divided, divideInto, like, mixed, moved, sqrt, square, unmixed } from "./arithmetic.ts"
+import {
+  addScaledInto,
+  divided,
+  divideInto,
+  like,
+  mixed,
+  mixedWithQuotient,
+  moved,
+  sqrt,
+  square,
+  unmixed
+} from "./arithmetic.ts"
 import type { Latents } from "./model.ts"
 import { quantileOfMagnitudes } from "./quantile.ts"
 
@@ -52,12 +63,7 @@ export const cleanFromSigma = (
   if (type === "epsilon") return like(sample, moved(sample.data, -sigmaOfNoise, output.data))
   const variance = Math.fround(square(sigma) + 1)
   const weight = Math.fround(-sigma / sqrt(variance))
-  const inverse = 1 / variance
-  const x = sample.data
-  const v = output.data
-  const out = new Float32Array(x.length)
-  for (let i = 0; i < out.length; i++) out[i] = Math.fround(v[i]! * weight) + Math.fround(x[i]! * inverse)
-  return like(sample, out)
+  return like(sample, mixedWithQuotient(weight, output.data, sample.data, variance))
 }
 
 /** sample / sqrt(sigma^2 + 1) */

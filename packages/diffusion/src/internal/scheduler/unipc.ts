@@ -1,5 +1,5 @@
 /** The updates of UniPC (arXiv 2302.04867, algorithms 5 to 8): predictor and corrector share their form. */
-import { like } from "./arithmetic.ts"
+import { like, outOfLine } from "./arithmetic.ts"
 import type { Mark } from "./lambda.ts"
 import type { Latents } from "./model.ts"
 import { solve32 } from "./solve.ts"
@@ -90,56 +90,64 @@ export const applyUniPc = (
 }
 
 /** The predictor of order two, in one pass. Its rho is a half: what is halved needs no rounding. */
-const predicted = (update: UniPcUpdate, x: Float32Array, m0: Float32Array, m1: Float32Array): Float32Array => {
-  const keep = Math.fround(update.keep)
-  const pull = Math.fround(update.pull)
-  const half = Math.fround(update.scale) / 2
-  const inverse = 1 / Math.fround(update.ratios[0]!)
-  const out = new Float32Array(x.length)
-  for (let i = 0; i < out.length; i++) {
-    const here = m0[i]!
-    const slope = Math.fround(Math.fround(m1[i]! - here) * inverse)
-    out[i] = Math.fround(Math.fround(keep * x[i]!) - Math.fround(pull * here)) - Math.fround(half * slope)
+const predicted = outOfLine(
+  (update: UniPcUpdate, x: Float32Array, m0: Float32Array, m1: Float32Array): Float32Array => {
+    const keep = Math.fround(update.keep)
+    const pull = Math.fround(update.pull)
+    const half = Math.fround(update.scale) / 2
+    const inverse = 1 / Math.fround(update.ratios[0]!)
+    const out = new Float32Array(x.length)
+    for (let i = 0; i < out.length; i++) {
+      const here = m0[i]!
+      const slope = Math.fround(Math.fround(m1[i]! - here) * inverse)
+      out[i] = Math.fround(Math.fround(keep * x[i]!) - Math.fround(pull * here)) - Math.fround(half * slope)
+    }
+    return out
   }
-  return out
-}
+)
 
 /** out = r1 * ((m1 - m0) * i1) + r2 * ((m2 - m0) * i2) */
-const bendInto = (
-  out: Float32Array,
-  m0: Float32Array,
-  ofFirst: number,
-  m1: Float32Array,
-  i1: number,
-  ofSecond: number,
-  m2: Float32Array,
-  i2: number
-): void => {
-  const r1 = Math.fround(ofFirst)
-  const r2 = Math.fround(ofSecond)
-  for (let i = 0; i < out.length; i++) {
-    const here = m0[i]!
-    const first = Math.fround(r1 * Math.fround(Math.fround(m1[i]! - here) * i1))
-    out[i] = first + Math.fround(r2 * Math.fround(Math.fround(m2[i]! - here) * i2))
+const bendInto = outOfLine(
+  (
+    out: Float32Array,
+    m0: Float32Array,
+    ofFirst: number,
+    m1: Float32Array,
+    i1: number,
+    ofSecond: number,
+    m2: Float32Array,
+    i2: number
+  ): void => {
+    const r1 = Math.fround(ofFirst)
+    const r2 = Math.fround(ofSecond)
+    for (let i = 0; i < out.length; i++) {
+      const here = m0[i]!
+      const first = Math.fround(r1 * Math.fround(Math.fround(m1[i]! - here) * i1))
+      out[i] = first + Math.fround(r2 * Math.fround(Math.fround(m2[i]! - here) * i2))
+    }
   }
-}
+)
 
 /** out = out + r * ((m - m0) * inverse) */
-const addBendInto = (out: Float32Array, m0: Float32Array, rho: number, m: Float32Array, inverse: number): void => {
-  const r = Math.fround(rho)
-  for (let i = 0; i < out.length; i++)
-    out[i] = out[i]! + Math.fround(r * Math.fround(Math.fround(m[i]! - m0[i]!) * inverse))
-}
+const addBendInto = outOfLine(
+  (out: Float32Array, m0: Float32Array, rho: number, m: Float32Array, inverse: number): void => {
+    const r = Math.fround(rho)
+    for (let i = 0; i < out.length; i++)
+      out[i] = out[i]! + Math.fround(r * Math.fround(Math.fround(m[i]! - m0[i]!) * inverse))
+  }
+)
 
 /**
  * out = keep * x - pull * m0 - scale * out. A pass of its own: all in one would be no faster, as it is roundings that take the
  * time, and needs a loop for each order.
  */
-const finishInto = (out: Float32Array, update: UniPcUpdate, x: Float32Array, m0: Float32Array): Float32Array => {
-  const keep = Math.fround(update.keep)
-  const pull = Math.fround(update.pull)
-  const scale = Math.fround(update.scale)
-  for (let i = 0; i < out.length; i++)
-    out[i] = Math.fround(Math.fround(keep * x[i]!) - Math.fround(pull * m0[i]!)) - Math.fround(scale * out[i]!)
-  return out
-}
+const finishInto = outOfLine(
+  (out: Float32Array, update: UniPcUpdate, x: Float32Array, m0: Float32Array): Float32Array => {
+    const keep = Math.fround(update.keep)
+    const pull = Math.fround(update.pull)
+    const scale = Math.fround(update.scale)
+    for (let i = 0; i < out.length; i++)
+      out[i] = Math.fround(Math.fround(keep * x[i]!) - Math.fround(pull * m0[i]!)) - Math.fround(scale * out[i]!)
+    return out
+  }
+)

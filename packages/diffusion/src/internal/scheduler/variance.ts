@@ -1,4 +1,5 @@
 /** Noise whose variance the model says, in the second half of its output's channels. */
+import { outOfLine } from "./arithmetic.ts"
 import { exp32 } from "./exp.ts"
 import type { Latents } from "./model.ts"
 
@@ -23,23 +24,19 @@ export const addLearned = (
   }
 }
 
-const addByVariance = (out: Float32Array, variance: Float32Array, noise: Float32Array): void => {
+const addByVariance = outOfLine((out: Float32Array, variance: Float32Array, noise: Float32Array): void => {
   for (let i = 0; i < out.length; i++) out[i] = out[i]! + Math.fround(Math.fround(Math.sqrt(variance[i]!)) * noise[i]!)
-}
+})
 
-const addByLogarithm = (
-  out: Float32Array,
-  place: Float32Array,
-  noise: Float32Array,
-  lowest: number,
-  highest: number
-): void => {
-  const low = Math.fround(lowest)
-  const high = Math.fround(highest)
-  for (let i = 0; i < out.length; i++) {
-    // halves need no rounding
-    const share = Math.fround(place[i]! + 1) / 2
-    const log = Math.fround(Math.fround(share * high) + Math.fround(Math.fround(1 - share) * low))
-    out[i] = out[i]! + Math.fround(exp32(log / 2) * noise[i]!)
+const addByLogarithm = outOfLine(
+  (out: Float32Array, place: Float32Array, noise: Float32Array, lowest: number, highest: number): void => {
+    const low = Math.fround(lowest)
+    const high = Math.fround(highest)
+    for (let i = 0; i < out.length; i++) {
+      // halves need no rounding
+      const share = Math.fround(place[i]! + 1) / 2
+      const log = Math.fround(Math.fround(share * high) + Math.fround(Math.fround(1 - share) * low))
+      out[i] = out[i]! + Math.fround(exp32(log / 2) * noise[i]!)
+    }
   }
-}
+)
