@@ -17,14 +17,14 @@ import { HubError } from "./HubError.ts"
 import { folders } from "./internal/hub/cache.ts"
 import * as fetched from "./internal/hub/download.ts"
 import type { Listener } from "./internal/hub/event.ts"
-import type { Pruned, Verified } from "./internal/hub/housekeeping.ts"
+import type { Cached, Pruned, Verified } from "./internal/hub/housekeeping.ts"
 import * as housekeeping from "./internal/hub/housekeeping.ts"
 import { checkNames } from "./internal/hub/names.ts"
 import { cacheFolder } from "./internal/hub/settings.ts"
 import * as Repository from "./Repository.ts"
 
 export { HubError } from "./HubError.ts"
-export type { Fault, Pruned, Verified } from "./internal/hub/housekeeping.ts"
+export type { Cached, Fault, Pruned, Verified } from "./internal/hub/housekeeping.ts"
 export type { Event, Listener } from "./internal/hub/event.ts"
 
 /** What to download, from where and how. Only `repo` is needed. */
@@ -206,6 +206,31 @@ export const pipeline = (
 
 // ------------------------------------------------------------------ the cache
 
+const held = Effect.fnUntraced(function* (repo: string | undefined, cache: string | undefined) {
+  if (repo !== undefined) yield* checkNames(repo, "main")
+  const root = yield* cacheFolder(repo ?? "the cache", cache)
+  return repo === undefined ? yield* housekeeping.repositories(root) : [folders(root, repo)]
+})
+
+/**
+ * What the cache has, of all repositories of models or of one: their commits, and whether a pipeline can be had of them
+ * without a network. Nothing in it is changed.
+ *
+ * ```ts
+ * import * as Hub from "@effect-blocks/diffusion/Hub"
+ * import * as Effect from "effect/Effect"
+ * import assert from "node:assert"
+ *
+ * assert.deepEqual(await Effect.runPromise(Hub.cached({ cache: "/nowhere" })), [])
+ * ```
+ */
+export const cached: (options?: {
+  readonly repo?: string | undefined
+  readonly cache?: string | undefined
+}) => Effect.Effect<ReadonlyArray<Cached>, HubError> = Effect.fnUntraced(function* ({ cache, repo } = {}) {
+  return (yield* Effect.forEach(yield* held(repo, cache), housekeeping.cached)).flat()
+})
+
 /**
  * Compares the files of a revision that the cache has with what the hub listed, checksums included, and asks no hub. With
  * `remove`, what differs is taken out, and the next download brings it anew.
@@ -251,11 +276,8 @@ export const prune: (options?: {
   readonly cache?: string | undefined
   readonly olderThan?: Duration.Input | undefined
 }) => Effect.Effect<Pruned, HubError> = Effect.fnUntraced(function* ({ cache, olderThan = "7 days", repo } = {}) {
-  if (repo !== undefined) yield* checkNames(repo, "main")
-  const root = yield* cacheFolder(repo ?? "the cache", cache)
-  const all = repo === undefined ? yield* housekeeping.repositories(root) : [folders(root, repo)]
   const age = Duration.fromInputUnsafe(olderThan)
-  const pruned = yield* Effect.forEach(all, (one) => housekeeping.prune(one, age, true))
+  const pruned = yield* Effect.forEach(yield* held(repo, cache), (one) => housekeeping.prune(one, age, true))
   return {
     files: pruned.reduce((sum, { files }) => sum + files, 0),
     bytes: pruned.reduce((sum, { bytes }) => sum + bytes, 0)

@@ -308,6 +308,48 @@ describe("settings of the environment", () => {
   )
 })
 
+describe("cached", () => {
+  it.live("says what there is, whoever wrote it, and changes nothing", () =>
+    Effect.gen(function* () {
+      const ours = yield* place({ revision: "refs/pr/1" })
+      yield* ours.get({ revision: "refs/pr/1" })
+      const bytes = [...files.values()].reduce((sum, { length }) => sum + length, 0)
+      const expected: Hub.Cached = {
+        repo: "org/name",
+        commit: ours.hub.commit,
+        revisions: ["refs/pr/1"],
+        folder: join(ours.root, "snapshots", ours.hub.commit),
+        bytes,
+        pipeline: "whole"
+      }
+      assert.deepStrictEqual(yield* Hub.cached({ cache: ours.cache }), [expected])
+      assert.deepStrictEqual(yield* Hub.cached({ cache: ours.cache, repo: "org/name" }), [expected])
+      assert.deepStrictEqual(yield* Hub.cached({ cache: ours.cache, repo: "org/other" }), [])
+
+      for (const withTree of [true, false]) {
+        const theirs = yield* place()
+        const snapshot = foreign(theirs, { tree: withTree })
+        const [found] = yield* Hub.cached({ cache: theirs.cache })
+        assert.deepStrictEqual(found, { ...expected, revisions: ["main"], folder: snapshot })
+        assert.isTrue(lstatSync(join(snapshot, MODEL)).isSymbolicLink())
+        rmSync(join(theirs.root, "blobs", sha256(model)))
+        assert.strictEqual((yield* Hub.cached({ cache: theirs.cache }))[0]?.pipeline, "partial")
+        rmSync(join(snapshot, "model_index.json"))
+        assert.strictEqual((yield* Hub.cached({ cache: theirs.cache }))[0]?.pipeline, "partial")
+      }
+    })
+  )
+
+  it.live("tells a pipeline from what is none", () =>
+    Effect.gen(function* () {
+      const at = yield* place({ files: new Map([["config.json", Buffer.from("{}")]]) })
+      yield* at.get({ folders: [""] })
+      const [found] = yield* Hub.cached({ cache: at.cache })
+      assert.deepStrictEqual([found?.pipeline, found?.bytes], ["none", 2])
+    })
+  )
+})
+
 const DAY = 86_400
 const age = (path: string, days: number) => {
   const then = Date.now() / 1000 - days * DAY

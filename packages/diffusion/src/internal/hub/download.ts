@@ -3,31 +3,25 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as HttpClient from "effect/http/HttpClient"
 import { mkdir, statfs } from "node:fs/promises"
-import { posix } from "node:path"
 import { HubError } from "../../HubError.ts"
-import { NotOnnx, readExternalData } from "../onnxFile.ts"
 import type { Folders } from "./cache.ts"
 import { attempt, folders as foldersIn, paths, present, readOptional, write } from "./cache.ts"
 import { listingOf, offlineError } from "./commit.ts"
 import type { Event } from "./event.ts"
 import { prune } from "./housekeeping.ts"
-import type { Entry, Listing, Selection } from "./listing.ts"
-import { foldersOf, select } from "./listing.ts"
-import { checkNames, unsafePath } from "./names.ts"
+import type { Entry } from "./listing.ts"
+import { checkNames } from "./names.ts"
 import type { Policy } from "./retry.ts"
 import { settings as readSettings } from "./settings.ts"
 import type { Given, Settings } from "./settings.ts"
 import type { Transfer } from "./transfer.ts"
 import { local, transfer } from "./transfer.ts"
+import type { Wish } from "./wanted.ts"
+import { forEachPart } from "./wanted.ts"
 
-export interface Task {
+export interface Task extends Wish {
   readonly repo: string
   readonly revision: string
-  readonly folders: ReadonlyArray<string> | undefined
-  readonly files: ReadonlyArray<string>
-  readonly variants: Readonly<Record<string, string>>
-  /** folders that are not wanted though the index names them */
-  readonly without: ReadonlyArray<string>
   readonly given: Given
   readonly concurrency: number
   readonly policy: Policy
@@ -51,29 +45,7 @@ export const download = Effect.fn("Hub.download")(function* (
   yield* Effect.annotateCurrentSpan({ repo, revision })
   const listing = yield* listingOf(task, settings, folders)
   const snapshot = paths.snapshot(folders, listing.commit)
-  const chosen = (selection: Selection) =>
-    Effect.mapError(select(repo, listing, selection), (error) =>
-      // who made the cache did not say what else there is
-      listing.cachedOnly === true ? offlineError(repo, `the cache has not ${error.file}`) : error
-    )
-  const get = (selection: Selection) =>
-    Effect.flatMap(chosen(selection), (entries) => fetchAll(task, settings, folders, listing.commit, entries))
-  const named = task.folders === undefined ? yield* namedFolders(task, folders, listing, get) : undefined
-  const wanted = named?.folders ?? task.folders ?? []
-  const entries = yield* chosen({ folders: wanted, variants: task.variants, files: task.files })
-  // of a modular pipeline everything may be elsewhere
-  if (named?.index === indexFiles[0] && !entries.some(({ path }) => path.endsWith(".onnx"))) {
-    if (listing.cachedOnly === true) return yield* offlineError(repo, "the cache has no model.onnx of it")
-    return yield* new HubError({
-      repo,
-      reason: "NotFound",
-      detail: "it has no model.onnx in any of its components' folders",
-      advice: "choose a repository that was exported to ONNX, or export it with optimum"
-    })
-  }
-  yield* fetchAll(task, settings, folders, listing.commit, entries)
-  const weights = yield* weightsOf(folders, listing, entries)
-  yield* fetchAll(task, settings, folders, listing.commit, weights)
+  yield* forEachPart(folders, listing, task, (entries) => fetchAll(task, settings, folders, listing.commit, entries))
   if (!settings.offline && revision !== listing.commit) {
     // a revision is remembered when what it names is whole; where nothing changes, nothing is written
     const before = yield* attempt(repo, () => readOptional(paths.ref(folders, revision)))
@@ -81,88 +53,6 @@ export const download = Effect.fn("Hub.download")(function* (
   }
   return snapshot
 })
-
-// ------------------------------------------------------------------ what is wanted
-
-const indexFiles = ["model_index.json", "modular_model_index.json"] as const
-
-const namedFolders = Effect.fnUntraced(function* <R>(
-  task: Task,
-  folders: Folders,
-  listing: Listing,
-  get: (selection: Selection) => Effect.Effect<void, HubError, R>
-): Effect.fn.Return<{ readonly index: string; readonly folders: ReadonlyArray<string> }, HubError, R> {
-  const { repo } = task
-  const index = indexFiles.find((name) => listing.entries.some(({ path }) => path === name))
-  if (index === undefined) {
-    if (listing.cachedOnly === true) return yield* offlineError(repo, `the cache has not ${indexFiles[0]}`)
-    return yield* new HubError({
-      repo,
-      file: indexFiles[0],
-      reason: "NotFound",
-      detail: "the repository has no index of its components",
-      advice: "name the folders to download, or choose the repository of a pipeline"
-    })
-  }
-  yield* get({ folders: [], variants: {}, files: [index] })
-  const text = yield* attempt(repo, () => readOptional(`${paths.snapshot(folders, listing.commit)}/${index}`))
-  const named = yield* Effect.try({
-    try: () => foldersOf(JSON.parse(text ?? "") as Record<string, unknown>),
-    catch: () =>
-      new HubError({
-        repo,
-        file: index,
-        reason: "Invalid",
-        detail: "it is no JSON object",
-        advice: "choose the repository of a pipeline"
-      })
-  })
-  return { index, folders: named.filter((folder) => !task.without.includes(folder)) }
-})
-
-/** the files that graphs name as their weights, whatever they are called */
-const weightsOf = Effect.fnUntraced(function* (
-  folders: Folders,
-  listing: Listing,
-  entries: ReadonlyArray<Entry>
-): Effect.fn.Return<ReadonlyArray<Entry>, HubError> {
-  const { repo } = folders
-  const snapshot = paths.snapshot(folders, listing.commit)
-  const found = new Map<string, Entry>()
-  for (const { path } of entries) {
-    if (!path.endsWith(".onnx")) continue
-    const names = yield* attempt(repo, () =>
-      // what is no graph at all is said where it is opened
-      readExternalData(`${snapshot}/${path}`).catch((error) => {
-        if (error instanceof NotOnnx) return []
-        throw error
-      })
-    )
-    for (const name of names) {
-      const file = posix.join(posix.dirname(path), name.replace(/^(?:\.\/)+/, ""))
-      const why = unsafePath(name.replace(/^(?:\.\/)+/, ""))
-      const entry = why === undefined ? listing.entries.find((other) => other.path === file) : undefined
-      if (entry !== undefined) {
-        found.set(file, entry)
-        continue
-      }
-      const shown = JSON.stringify(name.slice(0, 100))
-      return yield* new HubError({
-        repo,
-        file: path,
-        reason: why === undefined ? "NotFound" : "Unsafe",
-        detail:
-          why === undefined
-            ? `the repository has not the weights that it names: ${shown}`
-            : `it names weights ${shown}: ${why}`,
-        advice: "choose another revision or repository, and tell its owner"
-      })
-    }
-  }
-  return [...found.values()]
-})
-
-// ------------------------------------------------------------------ the files
 
 /** what is not there yet, at most `concurrency` at once; where one fails, the others end and keep what they have */
 const fetchAll = Effect.fnUntraced(function* (

@@ -6,11 +6,76 @@ import { lstat, mkdir, readdir, rm, stat } from "node:fs/promises"
 import { join, relative, sep } from "node:path"
 import type { HubError } from "../../HubError.ts"
 import type { Folders } from "./cache.ts"
-import { attempt, fileError, folders as foldersOf, paths, prefix, sizeOf, unfinished } from "./cache.ts"
+import { attempt, fileError, folders as foldersOf, paths, prefix, readOptional, sizeOf, unfinished } from "./cache.ts"
 import { expectation, isKnown, mismatch } from "./checksum.ts"
-import { cachedListing } from "./commit.ts"
+import { cachedListing, offlineError } from "./commit.ts"
+import type { Entry } from "./listing.ts"
 import * as lock from "./lock.ts"
-import { isRepo } from "./names.ts"
+import { isCommit, isRepo } from "./names.ts"
+import type { Wish } from "./wanted.ts"
+import { forEachPart } from "./wanted.ts"
+
+export interface Cached {
+  readonly repo: string
+  readonly commit: string
+  /** branches and tags that were at this commit when they were last asked for */
+  readonly revisions: ReadonlyArray<string>
+  /** of the commit's files */
+  readonly folder: string
+  /** of those of them that are there */
+  readonly bytes: number
+  /** whether all is there that its pipeline reads, where no variant is asked for; `none`: it has none that runs here */
+  readonly pipeline: "whole" | "partial" | "none"
+}
+
+/** What a repository has in the cache. Nothing is changed, and no file is read whole. */
+export const cached = Effect.fnUntraced(function* (f: Folders): Effect.fn.Return<ReadonlyArray<Cached>, HubError> {
+  const on = <A>(use: () => Promise<A>) => attempt(f.repo, use)
+  const refs = join(f.root, "refs")
+  const revisions = yield* on(async () =>
+    Promise.all(
+      (await filesIn(refs)).map(async (path) => ({
+        revision: relative(refs, path).split(sep).join("/"),
+        commit: (await readOptional(path))?.trim()
+      }))
+    )
+  )
+  const names = yield* on(() => readdir(join(f.root, "snapshots")).catch(() => []))
+  return yield* Effect.forEach(names.filter(isCommit).toSorted(), (commit) =>
+    Effect.gen(function* () {
+      const folder = paths.snapshot(f, commit)
+      const sizes = yield* on(async () => Promise.all((await filesIn(folder)).map(sizeOf)))
+      return {
+        repo: f.repo,
+        commit,
+        revisions: revisions.flatMap((one) => (one.commit === commit ? [one.revision] : [])).toSorted(),
+        folder,
+        bytes: sizes.reduce<number>((sum, size = 0) => sum + size, 0),
+        pipeline: yield* pipelineOf(f, commit)
+      }
+    })
+  )
+})
+
+const everything: Wish = { folders: undefined, files: [], variants: {}, without: [] }
+
+const pipelineOf = (f: Folders, commit: string): Effect.Effect<Cached["pipeline"], never> => {
+  const there = (entries: ReadonlyArray<Entry>) =>
+    Effect.flatMap(
+      attempt(f.repo, () => Promise.all(entries.map(({ path }) => sizeOf(join(paths.snapshot(f, commit), path))))),
+      (sizes) => {
+        const lacking = entries.find(
+          ({ size }, i) => sizes[i] === undefined || (size !== undefined && sizes[i] !== size)
+        )
+        return lacking === undefined ? Effect.void : offlineError(f.repo, lacking.path)
+      }
+    )
+  return cachedListing(f, commit).pipe(
+    Effect.flatMap((listing) => forEachPart(f, listing, everything, there)),
+    Effect.as("whole" as const),
+    Effect.catch(({ reason }) => Effect.succeed(reason === "Offline" ? ("partial" as const) : ("none" as const)))
+  )
+}
 
 export interface Pruned {
   readonly files: number
