@@ -2,10 +2,12 @@ import type * as Block from "@effect-blocks/core/Block"
 import * as Pipeline from "@effect-blocks/core/Pipeline"
 import * as Snapshot from "@effect-blocks/core/Snapshot"
 import { ForceZerosForEmptyPrompt } from "@effect-blocks/diffusion/ForceZerosForEmptyPrompt"
+import * as Guider from "@effect-blocks/diffusion/Guider"
 import * as StableDiffusionXL from "@effect-blocks/diffusion/pipelines/StableDiffusionXL"
 import * as Tensor from "@effect-blocks/ops/Tensor"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import * as fakes from "./support/fakes.ts"
 
 const { pipeline, text2image, latents2image } = StableDiffusionXL
@@ -114,6 +116,11 @@ describe("Stable Diffusion XL", () => {
   const refused = [
     ["latents of other channels", { imageLatents: Tensor.zeros("float32", [1, 3, 4, 4]) }, "imageLatents"],
     ["latents of odd sides", { imageLatents: Tensor.zeros("float32", [1, 4, 3, 4]) }, "imageLatents"],
+    [
+      "latents that are no numbers",
+      { imageLatents: Tensor.make("float32", [1, 4, 4, 4], new Float32Array(64).fill(Number.NaN)) },
+      "imageLatents"
+    ],
     ["a share beyond the end", { denoisingEnd: 1.5 }, "denoisingEnd"],
     ["a size of three numbers", { originalSize: [1, 2, 3] }, "originalSize"]
   ] as const
@@ -140,6 +147,35 @@ describe("Stable Diffusion XL", () => {
       assert.strictEqual(error._tag, "InputError")
       assert.match(error.message, /clipSkip: it is 2, expected at most 1: /)
     }).pipe(Effect.provide(fakes.make({ xl: true }).layer))
+  )
+
+  const guided = (config: Guider.Config, options: fakes.Options = {}) => {
+    const { calls, layer } = fake(options)
+    return { calls, layer: Layer.merge(layer, Layer.orDie(Guider.layer(config))) }
+  }
+
+  it.effect("refuses sizes that a guider pads before any model runs", () =>
+    Effect.gen(function* () {
+      const { calls, layer } = guided({ _class_name: "FrequencyDecoupledGuidance" })
+      const error = yield* Effect.flip(Effect.provide(pipeline.run({ ...base, height: 24, width: 40 }), layer))
+      assert.strictEqual(error._tag, "GuiderError")
+      assert.match(error.message, /FrequencyDecoupledGuidance makes \[4, 16, 32\] of predictions \[4, 12, 20\]/)
+      assert.deepStrictEqual(calls, [])
+      // one side that halves to the end is enough
+      yield* Effect.provide(pipeline.run({ ...base, height: 32, width: 40 }), layer)
+    })
+  )
+
+  it.effect("wants a scale for a UNet that guides itself, where the guider has none", () =>
+    Effect.gen(function* () {
+      const { calls, layer } = guided(
+        { _class_name: "FrequencyDecoupledGuidance" },
+        { overrides: { unet: { timeCondProjDim: 8 } } }
+      )
+      const error = yield* Effect.flip(Effect.provide(pipeline.run(base), layer))
+      assert.match(error.message, /guidanceScale: it is missing, expected a scale for a UNet that guides itself/)
+      assert.deepStrictEqual(calls, [])
+    })
   )
 
   it.effect("refuses the components of the other family", () =>

@@ -4,12 +4,14 @@ import * as Errors from "@effect-blocks/core/Errors"
 import * as Pipeline from "@effect-blocks/core/Pipeline"
 import { encodePrompt } from "@effect-blocks/diffusion/blocks/stableDiffusion/encoders"
 import { encodePromptXL } from "@effect-blocks/diffusion/blocks/stableDiffusionXL/encoders"
+import { Tokenizer } from "@effect-blocks/diffusion/Components"
 import * as LatentConsistency from "@effect-blocks/diffusion/pipelines/LatentConsistency"
 import * as StableDiffusion from "@effect-blocks/diffusion/pipelines/StableDiffusion"
 import * as StableDiffusionXL from "@effect-blocks/diffusion/pipelines/StableDiffusionXL"
 import * as Tensor from "@effect-blocks/ops/Tensor"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import * as fakes from "./support/fakes.ts"
 
 const base = { numInferenceSteps: 2, seed: 1, guidanceScale: 4 } as const
@@ -57,6 +59,40 @@ describe("promptEmbeds", () => {
         assert.deepStrictEqual(encoders(calls), [{ model: "textEncoder", shape: [2, 4] }])
         assert.deepStrictEqual(others.latents.data, words.latents.data)
       }).pipe(Effect.provide(layer))
+    })
+  )
+
+  it.effect("of fewer tokens have negative texts of as many, with their end token", () =>
+    Effect.gen(function* () {
+      const seen: Array<ReadonlyArray<number>> = []
+      const { layer } = fakes.make({
+        overrides: {
+          textEncoder: {
+            encode: (ids) =>
+              Effect.sync(() => {
+                seen.push(ids.shape, [...ids.data])
+                return { lastHiddenState: Tensor.zeros("float32", [...ids.shape, 2]), hiddenStates: [] }
+              })
+          }
+        }
+      })
+      // a start and an end token, as CLIP's
+      const encode = (text: string) =>
+        [1, ...Array.from(text.slice(0, 4), (c) => c.charCodeAt(0)), 2, 0, 0, 0, 0].slice(0, 6)
+      const tokenizer = Layer.succeed(Tokenizer, {
+        maxLength: 6,
+        encode: (texts) => ({
+          inputIds: Tensor.make("int32", [texts.length, 6], Int32Array.from(texts.flatMap(encode))),
+          truncated: []
+        })
+      })
+      const inputs = { promptEmbeds: Tensor.zeros("float32", [2, 4, 2]), negativePrompt: ["AB", "ABCDE"], ...schedule }
+      const out = yield* Effect.provide(encodePrompt.run(inputs), Layer.merge(layer, tokenizer))
+      assert.deepStrictEqual(seen, [
+        [2, 4],
+        [1, 65, 66, 2, 1, 65, 66, 2]
+      ])
+      assert.deepStrictEqual(out.negativePromptEmbeds.shape, [2, 4, 2])
     })
   )
 
@@ -125,6 +161,12 @@ describe("promptEmbeds", () => {
       /one item, or one for each of 3 prompts/
     ],
     [
+      "states that no negative text is as long as",
+      { promptEmbeds: embeds(1, 5, 2), negativePrompt: "x" },
+      "promptEmbeds",
+      /of 5 tokens, expected 2 to 4, for negative prompts of as many/
+    ],
+    [
       "negative states of another length",
       { promptEmbeds: embeds(1, 5, 2), negativePromptEmbeds: embeds(1, 4, 2) },
       "negativePromptEmbeds",
@@ -150,6 +192,21 @@ describe("promptEmbeds", () => {
       },
       "negativePooledPromptEmbeds",
       /of 2 channels, expected 1/
+    ],
+    [
+      "pooled states that are no numbers",
+      {
+        promptEmbeds: embeds(1, 4, 4),
+        pooledPromptEmbeds: Tensor.make("float32", [1, 1], Float32Array.of(Infinity))
+      },
+      "pooledPromptEmbeds",
+      /NaN or Infinity in it, expected finite numbers/
+    ],
+    [
+      "texts for the second encoder that are not one for each prompt",
+      { prompt: ["cat", "dog"], negativePrompt: "x", negativePrompt2: ["a", "b", "c"] },
+      "negativePrompt2",
+      /a list of 3, expected one text, or one for each of 2 prompts/
     ]
   ]
   for (const [xl, cases] of [

@@ -78,6 +78,22 @@ describe("a UNet's timestep", () => {
     }
   }
 
+  it.effect("goes to a graph of whole numbers as the nearest", () =>
+    Effect.gen(function* () {
+      const folder = yield* withGraph("unet", unetGraph("float32", Tensor.int64("steps")), config)
+      const predict = Effect.flatMap(Unet, (unet) =>
+        unet.predict({
+          sample: Tensor.zeros("float32", [1, 4, 2, 2]),
+          // what KDPM2 makes of 667
+          timestep: 666.9999389648438,
+          encoderHiddenStates: Tensor.zeros("float32", [1, 1, 2])
+        })
+      )
+      const out = yield* Effect.provide(predict, Repository.layerUnet(folder).pipe(Layer.provide(store)))
+      assert.strictEqual(out.data[0], 667)
+    })
+  )
+
   it.effect("must be a number", () =>
     Effect.gen(function* () {
       const folder = yield* withGraph("unet", unetGraph("float32", Tensor.bool("steps")), config)

@@ -11,7 +11,8 @@ import * as Schema from "effect/Schema"
 import { Unet, VaeDecoder, VaeEncoder } from "../../Components.ts"
 import * as Fields from "../../Fields.ts"
 import { fill, normals, scale } from "../../internal/batch.ts"
-import { refuse } from "../../internal/refuse.ts"
+import { finiteProblem } from "../../internal/finite.ts"
+import { refuse, refuseAny } from "../../internal/refuse.ts"
 import { latentFields, latentShape, planOf, stepFields, stepOutputs } from "../../internal/runs.ts"
 import * as Schedule from "../../Schedule.ts"
 import * as Scheduler from "../../Scheduler.ts"
@@ -110,15 +111,19 @@ export const latentsSize = Block.make("latentsSize", {
     const [items = 0, channels = 0, height = 0, width = 0] = imageLatents.shape
     const multiple = unet.sizeMultiple
     const fits = (side: number) => side > 0 && side % multiple === 0
-    return channels === vae.latentChannels && items > 0 && batchSize % items === 0 && fits(height) && fits(width)
-      ? Effect.succeed({ height: height * vae.scaleFactor, width: width * vae.scaleFactor })
-      : refuse("latentsSize", [
-          {
-            field: "imageLatents",
-            actual: String(imageLatents),
-            expected: `1 or ${batchSize} items of ${vae.latentChannels} channels, with sides that are multiples of ${multiple}`
-          }
-        ])
+    const field = "imageLatents"
+    const problems = [
+      !(channels === vae.latentChannels && items > 0 && batchSize % items === 0 && fits(height) && fits(width)) && {
+        field,
+        actual: String(imageLatents),
+        expected: `1 or ${batchSize} items of ${vae.latentChannels} channels, with sides that are multiples of ${multiple}`
+      },
+      finiteProblem(field, imageLatents)
+    ]
+    return Effect.as(refuseAny("latentsSize", problems), {
+      height: height * vae.scaleFactor,
+      width: width * vae.scaleFactor
+    })
   }
 })
 
