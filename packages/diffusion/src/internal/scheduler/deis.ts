@@ -44,18 +44,27 @@ export const applyDeis = outOfLine(
     x: Float32Array,
     outputs: ReadonlyArray<Latents>
   ): Float32Array => {
-    const [m0, m1, m2] = outputs.map((output) => output.data).toReversed()
+    const [m0, m1, m2] = outputs
+      .slice(-weights.length)
+      .map((output) => output.data)
+      .toReversed()
     const c0 = Math.fround(weights[0] ?? 0)
     const c1 = Math.fround(weights[1] ?? 0)
     const c2 = Math.fround(weights[2] ?? 0)
     const after = Math.fround(to.alpha)
     const inverse = 1 / Math.fround(from.alpha)
     const out = new Float32Array(x.length)
-    for (let i = 0; i < out.length; i++) {
-      const two = Math.fround(
-        Math.fround(Math.fround(x[i]! * inverse) + Math.fround(c0 * m0![i]!)) + Math.fround(c1 * m1![i]!)
-      )
-      out[i] = after * (weights.length === 2 ? two : Math.fround(two + Math.fround(c2 * m2![i]!)))
+    if (m2 === undefined) {
+      for (let i = 0; i < out.length; i++) {
+        const one = Math.fround(Math.fround(x[i]! * inverse) + Math.fround(c0 * m0![i]!))
+        out[i] = after * Math.fround(one + Math.fround(c1 * m1![i]!))
+      }
+    } else {
+      for (let i = 0; i < out.length; i++) {
+        const one = Math.fround(Math.fround(x[i]! * inverse) + Math.fround(c0 * m0![i]!))
+        const two = Math.fround(one + Math.fround(c1 * m1![i]!))
+        out[i] = after * Math.fround(two + Math.fround(c2 * m2[i]!))
+      }
     }
     return out
   }
