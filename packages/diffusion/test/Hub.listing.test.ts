@@ -173,6 +173,10 @@ describe("weights beside a graph", () => {
       rmSync(join(folder, "../../blobs", sha256(bytesOf(3, 100))))
       const error = yield* Effect.flip(get({ ...given, offline: true }))
       assert.match(error.message, /the cache has not unet\/weights\.bin/)
+      // nor does it where nobody kept a listing
+      rmSync(join(folder, "../../trees"), { recursive: true })
+      const unlisted = yield* Effect.flip(get({ ...given, offline: true }))
+      assert.strictEqual(unlisted.message, error.message)
     })
   )
 
