@@ -95,21 +95,6 @@ const refusedByHub: ReadonlySet<unknown> = new Set([
   "FileSystem"
 ])
 
-/** What to do about it in words of the command line, where the library speaks of its own settings. */
-const hubAdvice: Readonly<Record<string, string>> = {
-  Offline: "run it once without --offline and HF_HUB_OFFLINE, or name the cache with --cache-dir",
-  NoSpace: "free some space, or name another folder with --cache-dir; what came is kept",
-  FileSystem: "see that --cache-dir, or HF_HUB_CACHE, names a folder that may be written",
-  TooLarge: "download what is needed of it otherwise, and give its folder"
-}
-
-const hubMessage = (error: object): string => {
-  const text = (name: string) => (Predicate.hasProperty(error, name) ? String(error[name]) : "")
-  const file = Predicate.hasProperty(error, "file") && Predicate.isString(error.file) ? `/${error.file}` : ""
-  const advice = hubAdvice[text("reason")] ?? text("advice")
-  return `--model: ${text("repo")}${file}: ${text("detail")}; ${advice}`
-}
-
 const tagOf = (error: unknown): string | undefined =>
   Predicate.hasProperty(error, "_tag") && Predicate.isString(error._tag) ? error._tag : undefined
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
@@ -139,7 +124,7 @@ const scaleOrStep = (error: object): string | undefined => {
 
 const inputMessage = (error: object, name: (field: string) => string): string | undefined => {
   const tag = tagOf(error)
-  if (tag === "HubError") return hubMessage(error)
+  if (tag === "HubError") return `--model: ${messageOf(error)}`
   if (tag === "GuiderError" || tag === "SchedulerError") {
     const field = scaleOrStep(error)
     return field === undefined ? undefined : `${name(field)}: ${messageOf(error)}`

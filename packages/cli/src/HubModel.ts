@@ -5,7 +5,7 @@
  * @module
  */
 import * as Hub from "@effect-blocks/diffusion/Hub"
-import type { HubError } from "@effect-blocks/diffusion/HubError"
+import { HubError } from "@effect-blocks/diffusion/HubError"
 import * as Clock from "effect/Clock"
 import * as Config from "effect/Config"
 import * as Duration from "effect/Duration"
@@ -14,13 +14,9 @@ import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import type { Hub as Source } from "./ModelSource.ts"
-import { decoded } from "./ModelSource.ts"
 import { amount, size } from "./ModelFolder.ts"
 import * as ProgressBar from "./ProgressBar.ts"
 import { Reporter } from "./Reporter.ts"
-import { readdir, readFile } from "node:fs/promises"
-import { homedir } from "node:os"
-import { join, relative, resolve, sep } from "node:path"
 
 /** How a repository is downloaded. */
 export interface Options {
@@ -110,6 +106,29 @@ const settings = (source: Source, { cache, offline, variants }: Options) =>
     ...address
   }))
 
+/** What to do about it in words of the command line, where the library speaks of its own settings. */
+const advice: Readonly<Record<string, string>> = {
+  Offline: "run it once without --offline and HF_HUB_OFFLINE, or name the cache with --cache-dir",
+  Network: "look at the network and HF_ENDPOINT, or use what is in the cache with --offline",
+  NoSpace: "free some space, or name another folder with --cache-dir; what came is kept",
+  FileSystem: "see that --cache-dir, or HF_HUB_CACHE, names a folder that may be written",
+  TooLarge: "download what is needed of it otherwise, and give its folder"
+}
+
+/** `organisation/name` may have been meant as a path, and an address is not always the hub that the token is for. */
+const explained = (source: Source, token: Redacted.Redacted | undefined) => (error: HubError) => {
+  const { reason } = error
+  const maybeFolder =
+    source.endpoint === undefined && ["NotFound", "Unauthorized", "Offline", "Network"].includes(reason)
+  const more =
+    token !== undefined && reason === "Unauthorized"
+      ? "; a token goes to the hub of HF_ENDPOINT alone"
+      : maybeFolder
+        ? "; there is no folder of this name either"
+        : ""
+  return new HubError({ ...error, advice: `${advice[reason] ?? error.advice}${more}` })
+}
+
 /**
  * Downloads what a pipeline needs of a repository, and gives the folder: the commit's, by its name. What is there already
  * is not asked for again, and what an interrupted run left is continued.
@@ -129,7 +148,9 @@ const settings = (source: Source, { cache, offline, variants }: Options) =>
 export const download = (source: Source, options: Options): Effect.Effect<string, HubError, Reporter> =>
   Effect.gen(function* () {
     const { ended, interrupted, listener } = yield* listening(source.repo)
-    const folder = yield* Hub.download(yield* settings(source, options)).pipe(
+    const given = yield* settings(source, options)
+    const folder = yield* Hub.download(given).pipe(
+      Effect.mapError(explained(source, given.token)),
       Effect.provideService(Hub.Progress, listener),
       Effect.provide(FetchHttpClient.layer),
       Effect.onInterrupt(() => interrupted)
@@ -142,53 +163,14 @@ export const download = (source: Source, options: Options): Effect.Effect<string
 export const index = (source: Source, options: Options): Effect.Effect<string, HubError> =>
   Effect.gen(function* () {
     const given = yield* settings(source, { ...options, variants: undefined })
-    return yield* Effect.provide(
-      Hub.download({ ...given, folders: [], files: ["model_index.json"] }),
-      FetchHttpClient.layer
-    )
-  })
-
-/** A commit of a repository in the cache. */
-export interface Cached {
-  readonly repo: string
-  readonly commit: string
-  /** branches and tags that were at this commit when they were asked for */
-  readonly revisions: ReadonlyArray<string>
-  /** its folder */
-  readonly path: string
-  /** whether everything is there that a run without variants needs */
-  readonly whole: boolean
-}
-
-/** The folder of the cache, as `Hub.Options` has it. */
-export const cacheFolder = (given: string | undefined): Effect.Effect<string> =>
-  Effect.gen(function* () {
-    const text = (name: string) =>
-      Effect.map(Effect.option(Config.String(name)), (found) => Option.getOrElse(found, () => "").trim() || undefined)
-    const own = given ?? (yield* text("HF_HUB_CACHE"))
-    const above = (yield* text("XDG_CACHE_HOME")) ?? join(homedir(), ".cache")
-    const home = (yield* text("HF_HOME")) ?? join(above, "huggingface")
-    return resolve((own ?? join(home, "hub")).replace(/^~(?=\/|$)/, homedir()))
-  })
-
-const entriesOf = (folder: string) => Effect.promise(() => readdir(folder).catch((): Array<string> => []))
-
-/** The revisions of a repository that the cache remembers: a name may be a path, such as `refs/pr/1`. */
-const revisionsIn = (root: string) =>
-  Effect.promise(async () => {
-    const folder = join(root, "refs")
-    const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => [])
-    const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name))
-    return Promise.all(
-      files.map(async (file) => ({
-        revision: decoded(relative(folder, file).split(sep).join("/")),
-        commit: (await readFile(file, "utf8").catch(() => "")).trim()
-      }))
+    return yield* Hub.download({ ...given, folders: [], files: ["model_index.json"] }).pipe(
+      Effect.mapError(explained(source, given.token)),
+      Effect.provide(FetchHttpClient.layer)
     )
   })
 
 /**
- * What the cache has, in the order of the names; nothing is asked of a hub.
+ * What the cache has, or the folder that is given in its place; nothing is asked of a hub.
  *
  * ```ts
  * import * as HubModel from "@effect-blocks/cli/HubModel"
@@ -198,25 +180,5 @@ const revisionsIn = (root: string) =>
  * assert.deepEqual(await Effect.runPromise(HubModel.cached("/nowhere")), [])
  * ```
  */
-export const cached = (cache: string): Effect.Effect<ReadonlyArray<Cached>> =>
-  Effect.gen(function* () {
-    const found: Array<Cached> = []
-    for (const name of (yield* entriesOf(cache)).toSorted()) {
-      const repo = /^models--(.+)$/.exec(name)?.[1]?.replace("--", "/")
-      if (repo === undefined) continue
-      const root = join(cache, name)
-      const revisions = yield* revisionsIn(root)
-      for (const commit of (yield* entriesOf(join(root, "snapshots"))).toSorted()) {
-        const source: Source = { _tag: "Hub", repo, revision: commit, endpoint: undefined }
-        const all = Effect.provide(download(source, { cache, offline: true }), Reporter.layerSilent)
-        found.push({
-          repo,
-          commit,
-          revisions: revisions.flatMap((one) => (one.commit === commit ? [one.revision] : [])).toSorted(),
-          path: join(root, "snapshots", commit),
-          whole: yield* Effect.isSuccess(all)
-        })
-      }
-    }
-    return found
-  })
+export const cached = (cache: string | undefined): Effect.Effect<ReadonlyArray<Hub.Cached>, HubError> =>
+  Hub.cached({ cache })

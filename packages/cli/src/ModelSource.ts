@@ -30,7 +30,7 @@ export type ModelSource = Folder | Hub
 const named = /^([A-Za-z0-9][\w.-]*\/[A-Za-z0-9][\w.-]*)(?:@(.+))?$/
 
 /** Of an address, `%2F` as `/`; what is no such code stays as it is. */
-export const decoded = (text: string): string => {
+const decoded = (text: string): string => {
   try {
     return decodeURIComponent(text)
   } catch {

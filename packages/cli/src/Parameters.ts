@@ -142,8 +142,14 @@ export const readParameters = (flag: string, path: string): Effect.Effect<Parame
   Effect.gen(function* () {
     const failed = (detail: string) => new UsageError({ subject: flag, detail: `${path}: ${detail}` })
     const bytes = yield* readBytes(flag, path)
-    const stored = yield* Effect.mapError(Image.readParameters(bytes), (error) => failed(error.detail))
-    if (Option.isNone(stored)) return yield* failed("holds no parameters, expected a PNG that effect-blocks wrote")
+    const expected = "expected a PNG that effect-blocks wrote"
+    const stored = yield* Effect.mapError(Image.readParameters(bytes), ({ detail }) => failed(`${detail}, ${expected}`))
+    if (Option.isNone(stored)) {
+      // what is left of a file may end before them
+      const broken = yield* Effect.flip(Image.decode(bytes)).pipe(Effect.option)
+      const why = Option.isSome(broken) ? ` (${broken.value.detail})` : ""
+      return yield* failed(`holds no parameters${why}, ${expected}`)
+    }
     const parameters = Schema.decodeUnknownExit(Parameters)(stored.value)
     return Exit.isSuccess(parameters)
       ? parameters.value

@@ -161,7 +161,9 @@ export class Reporter extends Context.Service<Reporter, ReporterShape>()("effect
               const columns = out.columns ?? 80
               const count =
                 report.amount ?? `${String(report.done).padStart(String(report.total).length)}/${report.total}`
-              const end = ` ${count}  ${timeOf(report)}`
+              // where there is no room for all of it, the time is the first to go
+              const timed = ` ${count}  ${timeOf(report)}`
+              const end = timed.length + 20 > columns ? ` ${count}` : timed
               const bar = Math.max(4, Math.min(24, columns - end.length - 12))
               const label = cut(printable(report.label), Math.max(0, columns - bar - end.length - 3))
               yield* draw(

@@ -60,6 +60,24 @@ describe("Output.plan", () => {
     )
   )
 
+  it.effect("tells pictures of several prompts, and of one seed, apart", () =>
+    withFolder((folder) =>
+      Effect.gen(function* () {
+        const names = (out: string, wanted: ReadonlyArray<Output.Wanted>, force = false) =>
+          Effect.map(Output.plan({ out: join(folder, out), force, wanted }), ({ paths }) =>
+            paths.map((path) => path.slice(folder.length + 1))
+          )
+        const prompts = ["cat", "dog"].map((prompt) => ({ prompt, seed: 7 }))
+        assert.deepEqual(yield* names("a.png", prompts), ["a-cat-7.png", "a-dog-7.png"])
+        const same = [1, 2].map(() => ({ prompt: "cat", seed: 7 }))
+        assert.deepEqual(yield* names("a.png", same), ["a-1.png", "a-2.png"])
+        for (const force of [false, true]) {
+          assert.deepEqual(yield* names("", same, force), ["cat-7.png", "cat-7-2.png"])
+        }
+      })
+    )
+  )
+
   const refused = (name: string, prepare: (folder: string) => string, expected: RegExp, options = {}) =>
     it.effect(name, () =>
       withFolder((folder) =>

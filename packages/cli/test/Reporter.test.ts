@@ -98,6 +98,23 @@ describe("Reporter", () => {
     }).pipe(Effect.provide(Reporter.layer(out)))
   })
 
+  it.effect("says amounts in their own words, and leaves the time out where there is no room", () => {
+    const wide = recorder({ ...terminal, columns: 70 })
+    const narrow = recorder({ ...terminal, columns: 34 })
+    const plain = recorder()
+    const report = { ...at(10), label: "org/name", amount: "8.9 of 29.5 MB" }
+    return Effect.gen(function* () {
+      for (const { out } of [wide, narrow, plain]) {
+        yield* Effect.flatMap(Reporter, (reporter) =>
+          Effect.andThen(TestClock.adjust(2000), reporter.progress(report))
+        ).pipe(Effect.provide(Reporter.layer(out)))
+      }
+      assert.match(screen(wide.written.join(""))[0]!, /^org\/name {2}█{12} {12} 8\.9 of 29\.5 MB {2}1\.0 s left$/)
+      assert.match(screen(narrow.written.join(""))[0]!, /^org\/name {2}█+[^█]* 8\.9 of 29\.5 MB$/)
+      assert.deepEqual(plain.written, ["org/name: 8.9 of 29.5 MB, 1.0 s left\n"])
+    })
+  })
+
   it.effect("shows no picture where there are no colours", () => {
     const { out, written } = recorder({ ...terminal, getColorDepth: () => 1 })
     return Effect.gen(function* () {

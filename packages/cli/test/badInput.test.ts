@@ -110,6 +110,18 @@ describe("effect-blocks generate refuses", { timeout: 300_000 }, () => {
       write(await png(8))(folder)
     )
     refused(
+      "one whose parameters are cut off",
+      ["--from", "in.png"],
+      /--from: in\.png: holds no parameters \(.*cut off.*\), expected a PNG that effect-blocks wrote/,
+      async (folder) => write((await png(8, { prompt: "x" })).subarray(0, 60))(folder)
+    )
+    refused(
+      "one that is no PNG",
+      ["--from", "in.png"],
+      /--from: in\.png: not a PNG file, expected a PNG that effect-blocks wrote/,
+      write("hello")
+    )
+    refused(
       "one with other parameters",
       ["--from", "in.png"],
       /--from: in\.png: holds parameters that effect-blocks did not write/,

@@ -144,6 +144,26 @@ describe("effect-blocks", { timeout: 180_000 }, () => {
       assert.deepEqual([stdout, stderr], ['{"pipeline', ""])
     }))
 
+  it("ends with 141 where nobody reads from the beginning, and leaves no half of a file", () =>
+    withFolder(async (folder) => {
+      const piped = async (command: string) => {
+        const text = `set -o pipefail; "${process.execPath}" "${bin}" ${command}; echo "code $?"`
+        const { stderr, stdout } = await start("bash", ["-c", text], folder).ended
+        return [stdout, stderr]
+      }
+      assert.deepEqual(await piped("models | true"), ["code 141\n", ""])
+      assert.deepEqual(await piped("models --help | true"), ["code 141\n", ""])
+      const [stdout, stderr] = await piped("generate heart --seed 1 --steps 1 --size 16 --count 500 | head -n 1")
+      assert.match(stdout!, /^heart-1\.png\ncode 141\n$/)
+      assert.notInclude(stderr!, "interrupted")
+      const files = readdirSync(folder)
+      assert.isBelow(files.length, 500)
+      assert.isTrue(
+        files.every((file) => /^heart-\d+\.png$/.test(file)),
+        files.join()
+      )
+    }))
+
   it("says so on a Node that is too old", () =>
     withFolder(async (folder) => {
       const old =

@@ -9,7 +9,6 @@ import { join } from "node:path"
 import { UsageError } from "../Failure.ts"
 import { inspect, size } from "../ModelFolder.ts"
 import type { ModelFolder } from "../ModelFolder.ts"
-import * as Pipelines from "../Pipelines.ts"
 import { hub, json } from "./shared.ts"
 
 const isModel = (folder: string) =>
@@ -50,19 +49,14 @@ const cached = (cacheDir: string | undefined) =>
   Effect.gen(function* () {
     const HubModel = yield* Effect.promise(() => import("../HubModel.ts"))
     const found: Array<Listed> = []
-    for (const { commit, path, repo, revisions, whole } of yield* HubModel.cached(
-      yield* HubModel.cacheFolder(cacheDir)
-    )) {
+    for (const { commit, folder, pipeline, repo, revisions } of yield* HubModel.cached(cacheDir)) {
+      if (pipeline === "none") continue
       // what is no model, or not yet, is not listed
-      const model = yield* Effect.option(inspect(path, "--cache-dir", repo))
-      if (
-        Option.isNone(model) ||
-        model.value.parts.length === 0 ||
-        Pipelines.ofClass(model.value.className) === undefined
-      )
-        continue
+      const model = yield* Effect.option(inspect(folder, "--cache-dir", repo))
+      if (Option.isNone(model) || model.value.parts.length === 0) continue
       const names = revisions.length > 0 ? revisions : [commit]
-      for (const name of names) found.push({ ...model.value, repository: `${repo}@${name}`, whole })
+      for (const name of names)
+        found.push({ ...model.value, repository: `${repo}@${name}`, whole: pipeline === "whole" })
     }
     return found
   })
