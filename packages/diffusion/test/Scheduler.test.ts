@@ -221,6 +221,8 @@ describe("setTimesteps", () => {
       "InvalidRequest",
       /use_flow_sigmas/
     )
+    const nowhere = own("DPMSolverMultistepInverseScheduler", { steps: 3 }, { lambda_min_clipped: 5 })
+    refused(nowhere, "InvalidRequest", /lambda_min_clipped \(5\) leaves no timestep/)
   })
 
   it("looks timesteps up with the precision of the table", () => {

@@ -5,7 +5,7 @@
  */
 import * as Schema from "effect/Schema"
 import { addScaledInto, divided, like, mixed, sqrt, square } from "../internal/scheduler/arithmetic.ts"
-import { flag, positive, trainingTimesteps } from "../internal/scheduler/options.ts"
+import { flag, notNegative, positive, trainingTimesteps } from "../internal/scheduler/options.ts"
 import { clampInto } from "../internal/scheduler/prediction.ts"
 import { onlyOne } from "../internal/scheduler/request.ts"
 import { define, indexOf, planOf } from "../internal/scheduler/solver.ts"
@@ -24,10 +24,10 @@ export const className = "CMStochasticIterativeScheduler"
  */
 export const Options = Schema.Struct({
   num_train_timesteps: trainingTimesteps(40),
-  sigma_min: positive(0.002),
+  sigma_min: notNegative(0.002),
   sigma_max: positive(80),
   sigma_data: positive(0.5),
-  s_noise: positive(1),
+  s_noise: notNegative(1),
   rho: positive(7),
   clip_denoised: flag(true)
 })
@@ -63,7 +63,8 @@ export const fromConfig = define(className, Options, (options) => {
         return `timesteps must be below num_train_timesteps (${train})`
       const ratio = Math.floor(train / (request.steps ?? 1))
       // timesteps of the training schedule count down from its end
-      const ramp = request.timesteps?.toReversed() ?? Array.from({ length: request.steps! }, (_, i) => i * ratio)
+      const ramp =
+        request.timesteps?.map(Math.trunc).toReversed() ?? Array.from({ length: request.steps! }, (_, i) => i * ratio)
       const levels = ramp.map((r) => (first + (r / (train - 1)) * (last - first)) ** rho)
       return planOf({
         timesteps: levels.map((sigma) => 250 * Math.log(sigma + 1e-44)),
@@ -77,7 +78,8 @@ export const fromConfig = define(className, Options, (options) => {
     step: (plan, { index }, { modelOutput, noise, sample }) => {
       const sigma = plan.sigmas[index]!
       const over = f(sigma - f(least))
-      const skip = f(dataVariance / f(square(over) + dataVariance))
+      // torch divides a number by a tensor as the tensor's reciprocal times the number
+      const skip = f(f(1 / f(square(over) + dataVariance)) * dataVariance)
       const keep = f(f(over * f(options.sigma_data)) / sqrt(f(square(sigma) + dataVariance)))
       const predicted = mixed(keep, modelOutput.data, skip, sample.data)
       const clean = like(sample, options.clip_denoised ? clampInto(predicted, 1) : predicted)

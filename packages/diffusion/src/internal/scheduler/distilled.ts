@@ -46,7 +46,7 @@ export const distilledTimesteps = (
   if (original > train && !everyTimestep)
     return `originalInferenceSteps (${original}) must not exceed num_train_timesteps (${train})`
   if (request.timesteps !== undefined) {
-    const own = request.timesteps
+    const own = request.timesteps.map(Math.trunc)
     if (own[0]! >= train) return `timesteps must be below num_train_timesteps (${train})`
     const kept = Math.min(Math.trunc(own.length * strength), own.length)
     if (kept === 0) return `strength (${strength}) leaves none of the ${own.length} timesteps`

@@ -48,5 +48,7 @@ export const interpolate = (x: number, table: Float32Array): number => {
   if (x >= last) return table[last]!
   const below = Math.floor(x)
   const value = table[below]!
-  return x === below ? value : (table[below + 1]! - value) * (x - below) + value
+  // between equal values, infinite ones included, there is nothing else
+  const next = table[below + 1]!
+  return x === below || next === value ? value : (next - value) * (x - below) + value
 }

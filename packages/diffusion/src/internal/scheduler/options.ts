@@ -17,6 +17,8 @@ export const trainingTimesteps = (value: number) =>
   option(Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 1_000_000 })), value)
 /** A number above zero. */
 export const positive = (value: number) => option(Schema.Finite.check(Schema.isGreaterThan(0)), value)
+/** A number from zero up. */
+export const notNegative = (value: number) => option(Schema.Finite.check(Schema.isGreaterThanOrEqualTo(0)), value)
 /** A number in [0, 1]. */
 export const share = (value: number) => option(Schema.Finite.check(Schema.isBetween({ minimum: 0, maximum: 1 })), value)
 export const oneOf = <const L extends ReadonlyArray<string>>(values: L, value: L[number]) =>
