@@ -1,8 +1,8 @@
 /**
  * Microseconds per model call (scaling its input and stepping) and latents-sized arrays per step, latents 1 x 4 x 64 x 64.
  *
- * `node packages/diffusion/benchmark/schedulers.ts`. The time is the least of several trials, so that other work on the
- * machine weighs little. `x copy` is the ratio to copying the latents once, measured in the same run. Exit code 1 where a limit is passed: 200 microseconds (400 with thresholding), 3 arrays.
+ * `node packages/diffusion/benchmark/schedulers.ts`. `x copy` is the ratio to copying the latents once, measured in the same
+ * run. Exit code 1 where a limit is passed: 200 microseconds (400 with thresholding), 3 arrays.
  */
 import * as Rng from "@effect-blocks/ops/Rng"
 import type * as Tensor from "@effect-blocks/ops/Tensor"
@@ -19,16 +19,21 @@ const [noise] = Rng.normal(rest, shape)
 const bytes = start.data.byteLength
 
 /**
- * Microseconds a call: the least of several trials. Other work on the machine only ever adds, and the thread's processor time
- * comes in steps of some milliseconds, which are as much as 40 microseconds a call.
+ * Microseconds of this thread's processor time a call, the least of several trials: other work on the machine, which the clock
+ * on the wall would count in, weighs little, though it shares caches and memory. That time comes in steps of up to 4
+ * milliseconds: 8 microseconds a call, as trials are 500 calls.
  */
 const timeOf = (calls: number, run: () => void): number => {
-  const trial = (): number => {
-    const before = performance.now()
-    run()
-    return ((performance.now() - before) * 1000) / calls
+  const used = (): number => {
+    const { system, user } = process.threadCpuUsage()
+    return system + user
   }
-  return Math.min(...Array.from({ length: 20 }, trial))
+  const trial = (): number => {
+    const before = used()
+    run()
+    return (used() - before) / calls
+  }
+  return Math.min(...Array.from({ length: 8 }, trial))
 }
 
 /** Whole runs, one after the other; `around` may watch each step. */
@@ -64,8 +69,8 @@ const arraysOf = (scheduler: Scheduler.Shape, plan: Scheduler.Plan): number => {
   return most
 }
 
-const baseline = timeOf(400, () => {
-  for (let i = 0; i < 400; i++) start.data.slice()
+const baseline = timeOf(10_000, () => {
+  for (let i = 0; i < 10_000; i++) start.data.slice()
 })
 console.log(`copying the latents: ${baseline.toFixed(1)} us`)
 console.log(`${"class and options".padEnd(72)} ${"us".padStart(7)} ${"x copy".padStart(7)} ${"arrays".padStart(6)}`)
@@ -74,7 +79,7 @@ let failed = 0
 for (const { config, label, request } of runs) {
   const scheduler = Result.getOrThrow(Scheduler.fromConfig(config))
   const plan = Result.getOrThrow(scheduler.setTimesteps(request))
-  const rounds = Math.ceil(100 / plan.timesteps.length)
+  const rounds = Math.ceil(500 / plan.timesteps.length)
   const microseconds = timeOf(rounds * plan.timesteps.length, () => runSteps(scheduler, plan, rounds, (step) => step()))
   const arrays = arraysOf(scheduler, plan)
   const limit = config["thresholding"] === true ? 400 : 200
