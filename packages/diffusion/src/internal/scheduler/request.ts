@@ -24,21 +24,21 @@ const ranges: {
 /** Which way the timesteps or noise levels of a caller go. */
 export type Direction = "falling" | "rising" | "monotone"
 
+const goes = (values: ReadonlyArray<number>, inOrder: (before: number, after: number) => boolean): boolean =>
+  values.every((value, i) => i === 0 || inOrder(values[i - 1]!, value))
+
 const directed: {
-  readonly [D in Direction]: { readonly expected: string; readonly fits: (values: ReadonlyArray<number>) => boolean }
+  readonly [D in Direction]: readonly [expected: string, fits: (values: ReadonlyArray<number>) => boolean]
 } = {
-  falling: {
-    expected: "fall from first to last",
-    fits: (values) => values.every((x, i) => i === 0 || x < values[i - 1]!)
-  },
-  rising: {
-    expected: "rise from first to last",
-    fits: (values) => values.every((x, i) => i === 0 || x > values[i - 1]!)
-  },
-  monotone: {
-    expected: "fall or rise from first to last",
-    fits: (values) => directed.falling.fits(values) || directed.rising.fits(values)
-  }
+  falling: ["fall from first to last", (values) => goes(values, (before, after) => before > after)],
+  rising: ["rise from first to last", (values) => goes(values, (before, after) => before < after)],
+  // a level may come twice, which is a step that goes nowhere; not the first one, of which diffusers skips one
+  monotone: [
+    "fall or rise from first to last",
+    (values) =>
+      values[0] !== values[1] &&
+      (goes(values, (before, after) => before >= after) || goes(values, (before, after) => before <= after))
+  ]
 }
 
 /** Says what is wrong with a request, or nothing. A setting that the class does not know is an error, never ignored. */
@@ -80,7 +80,7 @@ export const problemOf = (
   ] as const) {
     if (values === undefined) continue
     if (values.length === 0) return `${name} is empty`
-    const { expected, fits } = directed[ownSchedule]
+    const [expected, fits] = directed[ownSchedule]
     if (!values.every((value) => Number.isFinite(value) && value >= 0) || !fits(values))
       return `${name} must be finite, not negative, and ${expected}`
   }
