@@ -14,9 +14,12 @@ const withoutNoise = /'NoneType' object has no attribute '__name__'/
 
 const secondOfEqual = "diffusers begins at the second of two timesteps that are equal to the first"
 
+/** Classes that look up nothing but tables by timestep, in diffusers. */
+const withoutIndex = new Set(["DDIMScheduler", "DDIMInverseScheduler", "DDPMScheduler", "PNDMScheduler"])
+
 /** A class that is told where it begins does not look the first timestep up. */
-const beginsLate = ({ order, start, start_step, timesteps }: Case): boolean => {
-  if (typeof start?.begin_index === "number") return false
+const beginsLate = ({ class: name, order, start, start_step, timesteps }: Case): boolean => {
+  if (withoutIndex.has(name) || typeof start?.begin_index === "number") return false
   const all: ReadonlyArray<number> = (timesteps?.values ?? []).map(number)
   const first = all[(start_step ?? 0) * (order ?? 1)]
   return first !== undefined && all.filter((timestep) => timestep === first).length > 1

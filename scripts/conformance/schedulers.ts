@@ -54,7 +54,10 @@ const worse = (a: Difference, b: Difference): Difference => (b.relative > a.rela
 const runCase = (golden: Golden, testCase: Case): Outcome => {
   const result = compare(golden, testCase)
   const late = lateStartOf(testCase)
-  return late === undefined || !failed(result) ? result : { ...result, differsByDesign: late }
+  // only where it ran at all
+  return late === undefined || result.checks.length === 0 || !failed(result)
+    ? result
+    : { ...result, differsByDesign: late }
 }
 
 const compare = (golden: Golden, testCase: Case): Outcome => {
