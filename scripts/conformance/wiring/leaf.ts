@@ -36,18 +36,16 @@ export const leafOf = (name: string, leaf: Leaf, around: Around): Block.Any => {
   const consumed = leaf.inputs.flatMap((param) => (param.name === null ? [param.kwargs_type ?? ""] : []))
   const produced = new Map(leaf.outputs.flatMap((o) => (o.kwargs_type === undefined ? [] : [[o.name, o.kwargs_type]])))
   const outputs = new Set(leaf.outputs.map((output) => output.name))
-  // a member that neither the block nor its loop declares is dropped
-  const says = (target: string) =>
-    outputs.has(target) || own.has(target) || loop?.declared.has(target) === true || loop?.params.has(target) === true
-  const inGroups = [...program.groups].filter(
-    ([group, members]) =>
-      consumed.includes(group) ||
-      loop?.consumed.has(group) === true ||
-      [...targets].some((target) => members.has(target) && says(target))
-  )
-  const groups = new Set([...consumed, ...produced.values(), ...inGroups.map(([group]) => group)])
+  // a caller may put any variable into a group: what a block writes is written there too
+  const groups = new Set([
+    ...consumed,
+    ...produced.values(),
+    ...(purpose === "run" ? program.groups.keys() : (loop?.consumed ?? []))
+  ])
+  // what is not declared is dropped, unless it is a member of a group that the block, or its loop, reads
+  const reaches = (group: string): boolean => consumed.includes(group) || loop?.consumed.has(group) === true
   const members = new Set(
-    inGroups.flatMap(([, all]) => [...all]).filter((member) => targets.has(member) && !own.has(member))
+    [...groups].some(reaches) ? [...targets].filter((target) => !own.has(target) && !outputs.has(target)) : []
   )
   // in a loop the blocks share what they write undeclared, from one iteration to the next
   const shared = new Map<string, string>()
@@ -62,17 +60,23 @@ export const leafOf = (name: string, leaf: Leaf, around: Around): Block.Any => {
   const inputs: Fields = {}
   for (const param of params) inputs[param.name] = fieldOf(param, unsure)
   for (const group of groups) inputs[group] = Field.optional(Group)
+  // what a group was when the loop began
+  const atStart = (group: string): string | undefined =>
+    loop?.consumed.has(group) === true ? `$${loop.name}.${group}` : undefined
+  const kept = [...groups].flatMap((group) => atStart(group) ?? [])
+  for (const snapshot of kept) inputs[snapshot] = Field.optional(Group)
   for (const variable of shared.values()) inputs[variable] ??= Field.optional(Schema.Json)
   for (const variable of iteration) inputs[`$${variable}`] = Schema.Json
 
   const writes: Fields = {}
+  for (const snapshot of kept) writes[snapshot] = Group
   for (const output of outputs) writes[output] = Schema.Json
   for (const param of params) {
     const isListed = purpose === "run" || loop?.declared.has(param.name) === true
     if (isListed && (targets.has(param.name) || (purpose === "run" && isThere(param.default))))
       writes[param.name] ??= Schema.Json
   }
-  for (const member of members) writes[member] ??= Field.optional(Schema.Json)
+  for (const member of purpose === "run" ? members : []) writes[member] ??= Field.optional(Schema.Json)
   for (const group of groups) writes[group] = [...produced.values()].includes(group) ? Group : Field.optional(Group)
   for (const [variable, at] of shared) {
     if (!targets.has(variable)) continue
@@ -92,9 +96,14 @@ export const leafOf = (name: string, leaf: Leaf, around: Around): Block.Any => {
       if (value === null && param.required === true && loop === undefined) throw missing(param.name)
       local.set(param.name, value)
     }
+    const fieldsOf = (group: string): Values => {
+      const snapshot = atStart(group)
+      return (snapshot === undefined ? undefined : (given[snapshot] as Values | undefined)) ?? recordOf(group)
+    }
     for (const group of consumed) {
-      const there = Object.entries(recordOf(group)).filter(([, value]) => value !== null)
-      for (const [member, value] of there) local.set(member, value)
+      const there = Object.entries(fieldsOf(group)).filter(([, value]) => value !== null)
+      const now = recordOf(group)
+      for (const [member, value] of there) local.set(member, now[member] ?? value)
       local.set(group, Object.fromEntries(there))
     }
     for (const [variable, at] of shared) {
@@ -118,15 +127,20 @@ export const leafOf = (name: string, leaf: Leaf, around: Around): Block.Any => {
     const give = (variable: string, value: Value | undefined) => {
       if (variable in writes && (isThere(value) || (value === null && targets.has(variable)))) out[variable] = value
     }
-    for (const variable of [...outputs, ...own, ...members]) give(variable, local.get(variable))
+    for (const variable of [...outputs, ...own]) give(variable, local.get(variable))
+    for (const member of members)
+      if ([...groups].some((group) => reaches(group) && member in recordOf(group))) give(member, local.get(member))
     for (const [variable, at] of shared) {
-      give(variable, local.get(variable))
+      if (loop?.declared.has(variable) === true) give(variable, local.get(variable))
       give(at, local.get(variable))
     }
     for (const group of groups) {
+      const snapshot = atStart(group)
+      if (snapshot !== undefined) out[snapshot] = fieldsOf(group)
       const before = recordOf(group)
       const fresh = [...produced].filter(([, of]) => of === group).map(([member]) => member)
-      const changed = Object.keys(before).filter((member) => targets.has(member))
+      const says = (member: string) => reaches(group) || outputs.has(member) || own.has(member)
+      const changed = Object.keys(before).filter((member) => targets.has(member) && says(member))
       const after: Record<string, Value> = { ...before }
       for (const member of [...changed, ...fresh]) after[member] = local.get(member) ?? null
       if (fresh.length > 0 || changed.length > 0) out[group] = after

@@ -42,13 +42,22 @@ const early = (block: Block.Any, { accepted, inputs }: Run, triggers: ReadonlySe
 
 /**
  * What a caller's names come to: those that diffusers would ignore are not passed, null is left out, and a group joins
- * what the state has of it.
+ * what the state has of it; its members are variables too.
  */
-const given = ({ accepted, inputs, state = {} }: Run, { groups }: Program): Values => {
-  const names = new Set(accepted.flatMap(({ kwargs_type: group, name }) => [name ?? group ?? ""]))
-  const kept = Object.entries(inputs).filter(([name, value]) => names.has(name) && value !== null)
-  const joined = (name: string, value: Value): Value => ({ ...(state[name] as Values), ...(value as Values) })
-  return Object.fromEntries(kept.map(([name, value]) => [name, groups.has(name) ? joined(name, value) : value]))
+const given = ({ accepted, inputs, state = {} }: Run): Values => {
+  const out: Record<string, Value> = {}
+  const put = (name: string, value: Value | undefined) => {
+    if (value !== undefined && value !== null) out[name] = value
+  }
+  for (const { kwargs_type: group, name } of accepted) {
+    if (name !== null && name in inputs) put(name, inputs[name])
+    else if (group !== undefined && group in inputs) {
+      const fields = inputs[group] as Values
+      out[group] = { ...(state[group] as Values), ...fields }
+      for (const [member, value] of Object.entries(fields)) put(member, value)
+    }
+  }
+  return out
 }
 
 export interface Run {
@@ -95,7 +104,8 @@ const stateOf = (block: AnyBlock, program: Program, request: Run, all: Values): 
     if (!program.groups.has(name)) values[name] = value
     else {
       groups[name] = Object.keys(value as Values)
-      for (const [member, one] of Object.entries(value as Values)) if (one !== null) values[member] = one
+      for (const [member, one] of Object.entries(value as Values))
+        if (one !== null && !(member in state)) values[member] = one
     }
   }
   return { state, values, groups, absent }
@@ -106,8 +116,12 @@ export const triggersOf = (program: Program): ReadonlySet<string> => new Set(pro
 export const run = (block: AnyBlock, program: Program, request: Run): Result => {
   const { output, state } = request
   const fresh = state === undefined ? early(block, request, triggersOf(program)) : {}
-  const kept = Object.entries(state ?? {}).filter(([name]) => !isNull(request.inputs[name]))
-  const before = { ...fresh, ...Object.fromEntries(kept), ...given(request, program) }
+  const passed = Object.entries(request.inputs).flatMap(([name, value]) =>
+    program.groups.has(name) ? Object.entries(value as Values) : [[name, value] as const]
+  )
+  const nulls = new Set(passed.flatMap(([name, value]) => (value === null ? [name] : [])))
+  const kept = Object.entries(state ?? {}).filter(([name]) => !nulls.has(name))
+  const before = { ...fresh, ...Object.fromEntries(kept), ...given(request) }
   const services = [...program.components.values()].reduce(
     (context, [key, instance]) => Context.add(context, key, instance),
     Context.empty() as Context.Context<never>
