@@ -5,9 +5,10 @@
  * The class `LMSDiscreteScheduler` of diffusers.
  */
 import * as Schema from "effect/Schema"
-import { like, slope } from "../internal/scheduler/arithmetic.ts"
+import { like, outOfLine, slope } from "../internal/scheduler/arithmetic.ts"
 import { alphasCumprod, trainingSigmas } from "../internal/scheduler/betas.ts"
 import { exclusiveSigmas } from "../internal/scheduler/family.ts"
+import type { Latents } from "../internal/scheduler/model.ts"
 import { logTable } from "../internal/scheduler/numpyLog.ts"
 import { betaOptions, betaSchedule, oneOf, respacingOptions, spacingOptions } from "../internal/scheduler/options.ts"
 import { cleanFromSigma, scaleBySigma } from "../internal/scheduler/prediction.ts"
@@ -47,6 +48,38 @@ const coefficient = (sigmas: ReadonlyArray<number>, order: number, index: number
     sigmas[index + 1]!
   )
 
+/** The clean sample and the slope there. */
+const predicted = (
+  type: "epsilon" | "sample" | "v_prediction",
+  sigma: number,
+  sample: Latents,
+  output: Latents
+): readonly [clean: Latents, slope: Latents] => {
+  if (type === "epsilon") {
+    const [clean, there] = cleanAndSlope(sample.data, sigma, output.data)
+    return [like(sample, clean), like(sample, there)]
+  }
+  const clean = cleanFromSigma(type, sigma, sample, output)
+  return [clean, like(sample, slope(sample.data, clean.data, sigma))]
+}
+
+/** x - sigma * e, and (x - that) / sigma: the noise again, but as diffusers rounds it. */
+const cleanAndSlope = outOfLine(
+  (x: Float32Array, sigma: number, e: Float32Array): readonly [clean: Float32Array, slope: Float32Array] => {
+    const w = Math.fround(sigma)
+    const inverse = 1 / w
+    const clean = new Float32Array(x.length)
+    const there = new Float32Array(x.length)
+    for (let i = 0; i < clean.length; i++) {
+      const here = x[i]!
+      const value = Math.fround(here - Math.fround(w * e[i]!))
+      clean[i] = value
+      there[i] = Math.fround(here - value) * inverse
+    }
+    return [clean, there]
+  }
+)
+
 /**
  * A linear multistep scheduler. `setTimesteps` takes `steps` and `order` (slopes used, default 4).
  *
@@ -84,8 +117,7 @@ export const fromConfig = define(
       step: (plan, { history, index }, { modelOutput, sample }) => {
         const sigma = plan.sigmas[index]!
         const most = plan.settings["order"]!
-        const clean = cleanFromSigma(options.prediction_type, sigma, sample, modelOutput)
-        const newest = like(sample, slope(sample.data, clean.data, sigma))
+        const [clean, newest] = predicted(options.prediction_type, sigma, sample, modelOutput)
         const slopes = [...(history["slopes"] ?? []), newest].slice(-most)
         // by the plan's index, as diffusers counts, even where the run began later and has fewer slopes
         const order = Math.min(index + 1, most)
