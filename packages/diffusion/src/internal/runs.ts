@@ -23,8 +23,9 @@ interface StepInputs {
 }
 
 /**
- * The plan that was asked for. As diffusers' pipelines do it, `eta` goes to every scheduler that has it, 0 included: TCD's
- * own is 0.3. Others do without, and where it was asked for the log says so.
+ * The plan that was asked for. As diffusers' pipelines do it, `eta` goes to every scheduler that has it, 0 included (TCD's
+ * own is 0.3), and a schedule of the caller's own counts as many steps as it has model calls, which strength and guiders
+ * take shares of. Schedulers without `eta` do without, and where it was asked for the log says so.
  */
 export const planOf = Effect.fnUntraced(function* (
   block: string,
@@ -37,10 +38,18 @@ export const planOf = Effect.fnUntraced(function* (
   }
   const request = sigmas === undefined ? chosenSteps(inputs) : { sigmas }
   const withEta = scheduler.setTimesteps({ ...request, eta })
-  if (Result.isSuccess(withEta)) return withEta.success
-  const plan = yield* Effect.fromResult(scheduler.setTimesteps(request))
-  if (eta !== 0) yield* Effect.logWarning(`eta ${eta} counts for nothing: ${withEta.failure.message}`)
-  return plan
+  const plan = Result.isSuccess(withEta) ? withEta.success : yield* Effect.fromResult(scheduler.setTimesteps(request))
+  if (eta !== 0 && Result.isFailure(withEta)) {
+    yield* Effect.logWarning(`eta ${eta} counts for nothing: ${withEta.failure.message}`)
+  }
+  return "steps" in request ? plan : { ...plan, numInferenceSteps: plan.timesteps.length }
+})
+
+/** what is wrong with a strength of which nothing is left to run */
+export const strengthProblem = (strength: number, { numInferenceSteps: steps, order, timesteps }: Scheduler.Plan) => ({
+  field: "strength",
+  actual: `${strength} with ${steps} steps`,
+  expected: `at least ${Math.max(1, steps - Math.ceil(timesteps.length / order) + 1) / steps}, so that a step is left to run`
 })
 
 export const stepFields = {

@@ -12,7 +12,7 @@ import * as Fields from "../../Fields.ts"
 import { fill, normals, normalsPerPicture, scale } from "../../internal/batch.ts"
 import { hole, samplePosterior, shrinkMask } from "../../internal/latents.ts"
 import { refuse } from "../../internal/refuse.ts"
-import { latentFields, latentShape, planOf, stepFields, stepOutputs } from "../../internal/runs.ts"
+import { latentFields, latentShape, planOf, stepFields, stepOutputs, strengthProblem } from "../../internal/runs.ts"
 import * as Schedule from "../../Schedule.ts"
 import * as Scheduler from "../../Scheduler.ts"
 
@@ -57,10 +57,8 @@ const withStrength = <const Name extends string>(
     run: Effect.fnUntraced(function* ({ strength, ...inputs }, { scheduler }) {
       const plan = yield* planOf(name, scheduler, inputs)
       const begin = Schedule.beginOfStrength(plan, strength)
-      const steps = plan.numInferenceSteps
-      if (begin >= (whole ? steps * plan.order : plan.timesteps.length)) {
-        const expected = `at least ${1 / steps}, so that a step is left to run`
-        return yield* refuse(name, [{ field: "strength", actual: `${strength} with ${steps} steps`, expected }])
+      if (begin >= (whole ? plan.numInferenceSteps * plan.order : plan.timesteps.length)) {
+        return yield* refuse(name, [strengthProblem(strength, plan)])
       }
       const schedulerState = yield* Effect.fromResult(scheduler.init(plan, begin))
       const timesteps = plan.timesteps.slice(begin)

@@ -13,7 +13,7 @@ import * as Fields from "../../Fields.ts"
 import { fill, normals, scale } from "../../internal/batch.ts"
 import { finiteProblem } from "../../internal/finite.ts"
 import { refuse, refuseAny } from "../../internal/refuse.ts"
-import { latentFields, latentShape, planOf, stepFields, stepOutputs } from "../../internal/runs.ts"
+import { latentFields, latentShape, planOf, stepFields, stepOutputs, strengthProblem } from "../../internal/runs.ts"
 import * as Schedule from "../../Schedule.ts"
 import * as Scheduler from "../../Scheduler.ts"
 
@@ -86,7 +86,6 @@ export const setImageTimestepsXL = Block.make("setImageTimesteps", {
   run: Effect.fnUntraced(function* ({ denoisingEnd, denoisingStart, latents, strength, ...inputs }, { scheduler }) {
     const block = "setImageTimesteps"
     const plan = yield* planOf(block, scheduler, inputs)
-    const steps = plan.numInferenceSteps
     if (cuts(denoisingStart)) {
       const begin = Schedule.beginOfDenoisingStart(plan, denoisingStart, trained(scheduler))
       return yield* cut(scheduler, plan, begin, plan.timesteps.length - begin, denoisingEnd)
@@ -94,10 +93,9 @@ export const setImageTimestepsXL = Block.make("setImageTimesteps", {
     const begin = Math.min(Schedule.beginOfStrength(plan, strength), plan.timesteps.length)
     // noise of the first step's level is to be added, unless another model has begun or the noise is given
     if (denoisingStart === undefined && latents === undefined && begin >= plan.timesteps.length) {
-      const expected = `at least ${1 / steps}, so that a step is left to run`
-      return yield* refuse(block, [{ field: "strength", actual: `${strength} with ${steps} steps`, expected }])
+      return yield* refuse(block, [strengthProblem(strength, plan)])
     }
-    return yield* cut(scheduler, plan, begin, steps - begin / plan.order, denoisingEnd)
+    return yield* cut(scheduler, plan, begin, plan.numInferenceSteps - begin / plan.order, denoisingEnd)
   })
 })
 
