@@ -164,12 +164,11 @@ export class Reporter extends Context.Service<Reporter, ReporterShape>()("effect
               // where there is no room for all of it, the time is the first to go
               const timed = ` ${count}  ${timeOf(report)}`
               const end = timed.length + 20 > columns ? ` ${count}` : timed
-              const bar = Math.max(4, Math.min(24, columns - end.length - 12))
-              const label = cut(printable(report.label), Math.max(0, columns - bar - end.length - 3))
-              yield* draw(
-                [...shown, cut(`${label}  ${ProgressBar.render(report.done, report.total, bar)}${end}`, columns - 1)],
-                false
-              )
+              const room = columns - 1 - end.length
+              const bar = Math.min(24, room - 11)
+              const label = cut(printable(report.label), Math.max(0, room - bar - 2))
+              const line = bar < 4 ? count : `${label}  ${ProgressBar.render(report.done, report.total, bar)}${end}`
+              yield* draw([...shown, cut(line, columns - 1)], false)
             }),
           done: (text, picture) =>
             Effect.gen(function* () {

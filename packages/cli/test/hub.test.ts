@@ -75,6 +75,14 @@ describe("effect-blocks with a hub", { timeout: 240_000 }, () => {
       assert.strictEqual(hub.log.length, asked)
       assert.notInclude(again.stderr, "downloading")
       assert.deepEqual(readFileSync(join(folder, "2.png")), readFileSync(join(folder, "1.png")))
+      // a picture that says which model it is of is no order to download that
+      const elsewhere = await run(["generate", "--from", "1.png", "--cache-dir", "empty"]).ended
+      const wanted = `org/name@${hub.commit}`
+      assert.strictEqual(
+        elsewhere.stderr,
+        `effect-blocks: --from: it was made with ${wanted}, which is not in the cache (--model ${wanted} downloads it)\n`
+      )
+      assert.deepEqual([elsewhere.code, hub.log.length], [2, asked])
       const offline = await run([...draw, "--out", "3.png", "--offline"], { HF_ENDPOINT: "http://127.0.0.1:9" }).ended
       assert.strictEqual(offline.code, 0, offline.stderr)
       assert.deepEqual(readFileSync(join(folder, "3.png")), readFileSync(join(folder, "1.png")))

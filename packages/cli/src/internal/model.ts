@@ -61,12 +61,15 @@ const sourceOf = (text: string, options: Options): Effect.Effect<ModelSource.Mod
     return { ...source, revision }
   })
 
-/** Finds the model; of a hub `what` comes: all that a pipeline needs, or only the index that names it. */
+/**
+ * Finds the model; of a hub `what` comes: all that a pipeline needs, only the index that names it, or nothing, if a
+ * picture names it: whoever made the picture shall not choose what is downloaded and run here.
+ */
 export const resolve = (
   text: string | undefined,
   options: Options,
   variants: Variants | undefined,
-  what: "all" | "index" = "all"
+  what: "all" | "index" | "nothing" = "all"
 ): Effect.Effect<Model, UsageError | HubError, Reporter> =>
   Effect.gen(function* () {
     if (text === undefined && Option.isSome(options.revision)) {
@@ -82,8 +85,14 @@ export const resolve = (
     }
     // the client takes a while to load, and a folder needs none
     const HubModel = yield* Effect.promise(() => import("../HubModel.ts"))
-    const settings = { offline: options.offline || undefined, cache: Option.getOrUndefined(options.cacheDir), variants }
-    const path = yield* what === "all" ? HubModel.download(source, settings) : HubModel.index(source, settings)
+    const offline = options.offline || what === "nothing" || undefined
+    const settings = { offline, cache: Option.getOrUndefined(options.cacheDir), variants }
+    const get = what === "index" ? HubModel.index(source, settings) : HubModel.download(source, settings)
+    const path = yield* Effect.mapError(get, (error) => {
+      if (what !== "nothing" || error.reason !== "Offline") return error
+      const detail = `it was made with ${text}, which is not in the cache (--model ${text} downloads it)`
+      return new UsageError({ subject: "--from", detail })
+    })
     const folder = yield* inspect(path, "--model", source.repo)
     return { folder, written: ModelSource.show(source, basename(path)) }
   })

@@ -22,16 +22,17 @@ const standardInput = Effect.promise(async () => {
 
 const fromFile = (path: string): Effect.Effect<ReadonlyArray<string>, UsageError> =>
   Effect.gen(function* () {
+    const name = path === "-" ? "standard input" : path
     const bytes = path === "-" ? yield* standardInput : yield* readBytes("--prompts", path)
     const text = yield* Effect.try({
       try: () => new TextDecoder("utf-8", { fatal: true }).decode(bytes),
-      catch: () => new UsageError({ subject: "--prompts", detail: `${path} is not a text in UTF-8` })
+      catch: () => new UsageError({ subject: "--prompts", detail: `${name} is not a text in UTF-8` })
     })
     const lines = text.split(/\r?\n/).map((line) => line.trim())
     const prompts = lines.filter((line) => line !== "")
     return prompts.length > 0
       ? prompts
-      : yield* refuse("--prompts", `${path} holds no line, expected one for each prompt`)
+      : yield* refuse("--prompts", `${name} holds no line, expected one for each prompt`)
   })
 
 /** The argument, or the lines of `--prompts`, or what a picture was made from. */

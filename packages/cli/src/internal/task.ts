@@ -130,7 +130,8 @@ export const prepare = (options: Options, wish: Wish): Effect.Effect<Task, Usage
     const { from, runs } = wish
     const variants = Option.getOrElse(options.variant, () => from?.variants)
     const named = Option.getOrElse(options.model, () => from?.model.path)
-    const { folder: model, written } = yield* models.resolve(named, options, variants)
+    const what = Option.isSome(options.model) ? "all" : "nothing"
+    const { folder: model, written } = yield* models.resolve(named, options, variants, what)
     const family = Pipelines.ofClass(model.className)
     if (family === undefined) {
       const detail = `there is no pipeline for ${model.className}`
