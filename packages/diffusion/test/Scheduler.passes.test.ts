@@ -6,7 +6,7 @@ import { exp32 } from "../src/internal/scheduler/exp.ts"
 import { clampInto, thresholdInto } from "../src/internal/scheduler/prediction.ts"
 import { quantileOfMagnitudes } from "../src/internal/scheduler/quantile.ts"
 import { weightedSum } from "../src/internal/scheduler/sum.ts"
-import { addLearned } from "../src/internal/scheduler/variance.ts"
+import { learnedNoise } from "../src/internal/scheduler/variance.ts"
 
 const f = Math.fround
 const size = 257
@@ -67,27 +67,21 @@ describe("passes", () => {
     for (const x of [NaN, Infinity, -Infinity, 0, 1e30, -1e30]) assert.deepStrictEqual(exp32(x), f(Math.exp(x)))
   })
 
-  it("add noise by the variance in the second half of each item's channels", () => {
+  it("scale noise by the variance in the second half of each item's channels", () => {
     const shape = [2, 8, 4, 4]
     const output = Tensor.make("float32", shape, normals(4, shape).map(Math.abs))
     const noise = normals(5, [2 * 64])
-    const start = normals(6, [2 * 64])
     const said = (i: number) => output.data[i + (Math.floor(i / 64) + 1) * 64]!
-    const added = (deviation: (value: number) => number) =>
-      start.map((x, i) => f(x + f(deviation(said(i)) * noise[i]!)))
-    const direct = start.slice()
-    addLearned(direct, output, noise, undefined)
+    const scaled = (deviation: (value: number) => number) => noise.map((x, i) => f(deviation(said(i)) * x))
     assert.deepStrictEqual(
-      direct,
-      added((value) => f(Math.sqrt(value)))
+      learnedNoise(output, noise, undefined),
+      scaled((value) => f(Math.sqrt(value)))
     )
     const [low, high] = [-9.5, -3.25]
-    const between = start.slice()
-    addLearned(between, output, noise, [low, high])
     const logarithm = (share: number) => f(f(share * high) + f(f(1 - share) * low))
     assert.deepStrictEqual(
-      between,
-      added((value) => f(Math.exp(f(0.5 * logarithm(f(f(value + 1) / 2))))))
+      learnedNoise(output, noise, [low, high]),
+      scaled((value) => f(Math.exp(f(0.5 * logarithm(f(f(value + 1) / 2))))))
     )
   })
 })

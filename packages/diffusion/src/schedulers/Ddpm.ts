@@ -5,7 +5,7 @@
  * The class `DDPMScheduler` of diffusers.
  */
 import * as Schema from "effect/Schema"
-import { addInto, exp, like, log, mixed, sqrt } from "../internal/scheduler/arithmetic.ts"
+import { addInto, addMixedInto, exp, like, log, mixed, sqrt } from "../internal/scheduler/arithmetic.ts"
 import { alphasCumprod } from "../internal/scheduler/betas.ts"
 import {
   betaOptions,
@@ -20,7 +20,7 @@ import { cleanFromAlpha, clipped, weightsOfAlpha } from "../internal/scheduler/p
 import { onlyOne } from "../internal/scheduler/request.ts"
 import { define, planOf, timestepOf } from "../internal/scheduler/solver.ts"
 import { wholeTimesteps } from "../internal/scheduler/spacing.ts"
-import { addLearned } from "../internal/scheduler/variance.ts"
+import { learnedNoise } from "../internal/scheduler/variance.ts"
 
 const f = Math.fround
 
@@ -108,18 +108,18 @@ export const fromConfig = define(className, Options, (options) => {
       // equation 7
       const ofClean = f(f(sqrt(alphaBarBefore) * beta) / betaBar)
       const ofSample = f(f(sqrt(alpha) * betaBarBefore) / betaBar)
-      const next = mixed(ofClean, clean.data, ofSample, sample.data)
-      if (noise === undefined) return { sample: like(sample, next), predOriginalSample: clean }
+      const done = (next: Float32Array) => ({ sample: like(sample, next), predOriginalSample: clean })
+      if (noise === undefined) return done(mixed(ofClean, clean.data, ofSample, sample.data))
 
       const least = Math.max(f(f(betaBarBefore / betaBar) * beta), f(1e-20))
-      if (type === "learned" || type === "learned_range") {
-        if (modelOutput.data.length !== 2 * next.length)
-          throw new TypeError(
-            `${className}: variance_type ${type} needs twice the sample's channels, not ${modelOutput}`
-          )
-        addLearned(next, modelOutput, noise.data, type === "learned" ? undefined : [log(least), log(beta)])
-      } else addInto(next, fixedDeviation(type, least, beta), noise.data)
-      return { sample: like(sample, next), predOriginalSample: clean }
+      if (type !== "learned" && type !== "learned_range")
+        return done(
+          addInto(mixed(ofClean, clean.data, ofSample, sample.data), fixedDeviation(type, least, beta), noise.data)
+        )
+      if (modelOutput.data.length !== 2 * sample.data.length)
+        throw new TypeError(`${className}: variance_type ${type} needs twice the sample's channels, not ${modelOutput}`)
+      const drawn = learnedNoise(modelOutput, noise.data, type === "learned" ? undefined : [log(least), log(beta)])
+      return done(addMixedInto(drawn, ofClean, clean.data, ofSample, sample.data))
     },
     noiseWeights: (plan, level) => weightsOfAlpha(alphas[timestepOf(plan, level)]!),
     velocityWeights: (plan, level) => weightsOfAlpha(alphas[timestepOf(plan, level)]!)

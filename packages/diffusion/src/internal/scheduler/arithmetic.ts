@@ -106,6 +106,16 @@ export const mixInto = outOfLine((out: Float32Array, a: number, b: number, x: Fl
   return out
 })
 
+/** out = (a * x + b * y) + out */
+export const addMixedInto = outOfLine(
+  (out: Float32Array, a: number, x: Float32Array, b: number, y: Float32Array): Float32Array => {
+    const v = Math.fround(a)
+    const w = Math.fround(b)
+    for (let i = 0; i < out.length; i++) out[i] = Math.fround(Math.fround(v * x[i]!) + Math.fround(w * y[i]!)) + out[i]!
+    return out
+  }
+)
+
 /** out = out + a * x */
 export const addInto = outOfLine((out: Float32Array, a: number, x: Float32Array): Float32Array => {
   const w = Math.fround(a)

@@ -4,39 +4,46 @@ import { exp32 } from "./exp.ts"
 import type { Latents } from "./model.ts"
 
 /**
- * out = out + deviation * noise, the variance being what the output says (`learned`), or where between two logarithms (-1: the
- * lower, 1: the higher) its own lies (`learned_range`).
+ * deviation * noise, the variance being what the output says (`learned`), or where between two logarithms (-1: the lower, 1: the
+ * higher) its own lies (`learned_range`).
  */
-export const addLearned = (
-  out: Float32Array,
+export const learnedNoise = (
   output: Latents,
   noise: Float32Array,
   range: readonly [low: number, high: number] | undefined
-): void => {
+): Float32Array => {
   const items = output.shape[0]!
+  const out = new Float32Array(noise.length)
   const size = Math.trunc(out.length / items)
   for (let item = 0; item < items; item++) {
     // an item's mean and variance follow each other
     const said = output.data.subarray((2 * item + 1) * size, (2 * item + 2) * size)
-    const [part, drawn] = [out, noise].map((data) => data.subarray(item * size, (item + 1) * size))
-    if (range === undefined) addByVariance(part!, said, drawn!)
-    else addByLogarithm(part!, said, drawn!, range[0], range[1])
+    const part = out.subarray(item * size, (item + 1) * size)
+    const drawn = noise.subarray(item * size, (item + 1) * size)
+    if (range === undefined) byVarianceInto(part, said, drawn)
+    else byLogarithmInto(halfLogarithmsInto(part, said, range[0], range[1]), drawn)
   }
+  return out
 }
 
-const addByVariance = outOfLine((out: Float32Array, variance: Float32Array, noise: Float32Array): void => {
-  for (let i = 0; i < out.length; i++) out[i] = out[i]! + Math.fround(Math.fround(Math.sqrt(variance[i]!)) * noise[i]!)
+const byVarianceInto = outOfLine((out: Float32Array, variance: Float32Array, noise: Float32Array): void => {
+  for (let i = 0; i < out.length; i++) out[i] = Math.fround(Math.sqrt(variance[i]!)) * noise[i]!
 })
 
-const addByLogarithm = outOfLine(
-  (out: Float32Array, place: Float32Array, noise: Float32Array, lowest: number, highest: number): void => {
+/** out = (share * high + (1 - share) * low) / 2, the share from 0 to 1 where the place is from -1 to 1; halves need no rounding. */
+const halfLogarithmsInto = outOfLine(
+  (out: Float32Array, place: Float32Array, lowest: number, highest: number): Float32Array => {
     const low = Math.fround(lowest)
     const high = Math.fround(highest)
     for (let i = 0; i < out.length; i++) {
-      // halves need no rounding
       const share = Math.fround(place[i]! + 1) / 2
-      const log = Math.fround(Math.fround(share * high) + Math.fround(Math.fround(1 - share) * low))
-      out[i] = out[i]! + Math.fround(exp32(log / 2) * noise[i]!)
+      out[i] = Math.fround(Math.fround(share * high) + Math.fround(Math.fround(1 - share) * low)) / 2
     }
+    return out
   }
 )
+
+/** out = e^out * noise */
+const byLogarithmInto = outOfLine((out: Float32Array, noise: Float32Array): void => {
+  for (let i = 0; i < out.length; i++) out[i] = exp32(out[i]!) * noise[i]!
+})
