@@ -4,7 +4,7 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
-import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import * as ModelStore from "../src/ModelStore.ts"
@@ -12,7 +12,7 @@ import * as OnnxGraph from "../src/OnnxGraph.ts"
 import * as OnnxRuntime from "../src/OnnxRuntime.ts"
 import * as Tensor from "../src/Tensor.ts"
 import { counting, eventually, latch, turn } from "./support/backend.ts"
-import { add, float32 } from "./support/graphs.ts"
+import { add, float32, withWeights } from "./support/graphs.ts"
 
 /** every model counts 40, "huge" 500 */
 const sizeOf = (path: string) => Effect.succeed(path.endsWith("huge") ? 500 : 40)
@@ -283,6 +283,57 @@ describe("ModelStore on files", () => {
         assert.strictEqual(used, bytes.byteLength + 100)
         assert.strictEqual((yield* OnnxRuntime.OnnxRuntime.use((_) => _.status)).models, 1)
       }).pipe(Effect.provide(real(1e6)))
+    )
+  )
+
+  it.effect("takes a snapshot of the hub's cache for what its links say, with the weights beside each link", () =>
+    withFolder((folder) =>
+      Effect.gen(function* () {
+        const cache = join(folder, "models--org--name")
+        const link = (blob: string, file: string) => symlinkSync(`../../../blobs/${blob}`, join(cache, file))
+        for (const part of ["blobs", "snapshots/c0ffee/unet", "snapshots/c0ffee/other"]) {
+          mkdirSync(join(cache, part), { recursive: true })
+        }
+        const bytes = withWeights("b", "model.onnx_data", [1])
+        writeFileSync(join(cache, "blobs/graph"), bytes)
+        writeFileSync(join(cache, "blobs/five"), Float32Array.of(5))
+        writeFileSync(join(cache, "blobs/seven"), Float32Array.of(7))
+        const [unet, other] = ["snapshots/c0ffee/unet/model.onnx", "snapshots/c0ffee/other/model.onnx"] as const
+        for (const file of [unet, other]) link("graph", file)
+        link("five", `${unet}_data`)
+        link("seven", `${other}_data`)
+        const sum = Effect.fnUntraced(function* (file: string) {
+          const model = yield* get(file)
+          return (yield* model.run({ a: float32(1) }))["c"]!.data[0]
+        }, Effect.scoped)
+
+        assert.strictEqual(yield* sum(join(cache, unet)), 6)
+        // the same blob, other weights
+        assert.strictEqual(yield* sum(join(cache, other)), 8)
+        // another way to a snapshot is no other model
+        symlinkSync(join(cache, "snapshots/c0ffee"), join(folder, "newest"))
+        assert.strictEqual(yield* sum(join(folder, "newest/unet/model.onnx")), 6)
+        const { models, used } = yield* status
+        assert.deepStrictEqual(
+          models.map(({ path }) => path.slice(-unet.length)).toSorted(),
+          [unet, other].map((file) => join(cache, file).slice(-unet.length)).toSorted()
+        )
+        assert.strictEqual(used, 2 * (bytes.byteLength + 4))
+        assert.isTrue(yield* store.use((_) => _.evict(join(cache, unet))))
+      }).pipe(Effect.provide(real(1e6)))
+    )
+  )
+
+  it.effect("loads a link elsewhere by what it leads to, with the weights beside that", () =>
+    withFolder((folder) =>
+      Effect.gen(function* () {
+        mkdirSync(join(folder, "blobs"))
+        writeFileSync(join(folder, "blobs/model.onnx"), withWeights("b", "weights.bin", [1]))
+        writeFileSync(join(folder, "blobs/weights.bin"), Float32Array.of(5))
+        symlinkSync("blobs/model.onnx", join(folder, "link.onnx"))
+        const model = yield* get(join(folder, "link.onnx"))
+        assert.deepStrictEqual([...(yield* model.run({ a: float32(1) }))["c"]!.data], [6])
+      }).pipe(Effect.scoped, Effect.provide(real(1e6)))
     )
   )
 

@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { readFile, realpath, stat } from "node:fs/promises"
-import { isAbsolute, join, sep } from "node:path"
+import { basename, dirname, isAbsolute, join, sep } from "node:path"
 import { RepositoryError } from "../RepositoryError.ts"
 
 /** the largest JSON of any known repository is a tokenizer of 17 MB */
@@ -40,7 +40,20 @@ export const openFolder = (path: string): Effect.Effect<string, RepositoryError>
 
 const within = (folder: string, path: string): boolean => path === folder || path.startsWith(folder + sep)
 
-/** The real path of a file of the folder; neither its name nor a link may lead out. */
+/** `blobs/` of the hub's cache that this folder is a snapshot in, or a part of one */
+const blobsOf = (folder: string): string | undefined => {
+  const parts = folder.split(sep)
+  const at = parts.findIndex(
+    (part, i) =>
+      part === "snapshots" && parts[i - 1]?.startsWith("models--") === true && /^[0-9a-f]{40}$/.test(parts[i + 1] ?? "")
+  )
+  return at < 0 ? undefined : [...parts.slice(0, at), "blobs"].join(sep)
+}
+
+/**
+ * The real path of a file of the folder; neither its name nor a link may lead out. What huggingface_hub downloaded is
+ * links into the `blobs/` beside the snapshots: such a file keeps its name, as its weights are looked for beside it.
+ */
 export const resolve = (folder: string, file: string): Effect.Effect<string, RepositoryError> =>
   attempt(file, async () => {
     const outside = (detail: string) =>
@@ -49,11 +62,14 @@ export const resolve = (folder: string, file: string): Effect.Effect<string, Rep
     if (isAbsolute(file) || file.includes("\0") || !within(folder, path))
       throw outside("it leaves the repository's folder")
     const real = await realpath(path)
-    if (!within(folder, real)) throw outside("it is a link that leaves the repository's folder")
+    const inside = within(folder, real)
+    const named = inside ? real : join(await realpath(dirname(path)), basename(path))
+    if (!inside && !(within(folder, named) && dirname(real) === blobsOf(folder)))
+      throw outside("it is a link that leaves the repository's folder")
     if (!(await stat(real)).isFile()) {
       throw new RepositoryError({ file, reason: "Unreadable", detail: "it is not a file", expected: "a file" })
     }
-    return real
+    return named
   })
 
 export const readText = (folder: string, file: string): Effect.Effect<string, RepositoryError> =>

@@ -1,5 +1,5 @@
 import { readdir, realpath, stat } from "node:fs/promises"
-import { basename, dirname, join, resolve } from "node:path"
+import { basename, dirname, join, resolve, sep } from "node:path"
 
 /**
  * Bytes of a model file and of the files beside it that hold its weights (`model.onnx_data`, `model.onnx.data`,
@@ -27,5 +27,23 @@ export const modelBytes = async (path: string): Promise<number> => {
   }
 }
 
-/** One name per file, whatever links and relative paths lead to it. */
-export const canonical = (path: string): Promise<string> => realpath(path).catch(() => resolve(path))
+/**
+ * One name per file, whatever links and relative paths lead to it; but a file of a snapshot in the cache of the Hugging
+ * Face hub, which is a link to a blob, keeps its own name. Its weights lie beside the link, and the same blob can have
+ * other weights beside it elsewhere.
+ */
+export const canonical = async (path: string): Promise<string> => {
+  try {
+    const real = await realpath(path)
+    const named = join(await realpath(dirname(path)), basename(path))
+    return isSnapshotOf(named, real) ? named : real
+  } catch {
+    return resolve(path)
+  }
+}
+
+/** `.../snapshots/COMMIT/unet/model.onnx` of `.../blobs/CHECKSUM` */
+const isSnapshotOf = (named: string, real: string): boolean => {
+  const blobs = dirname(real)
+  return basename(blobs) === "blobs" && named.startsWith(join(dirname(blobs), "snapshots") + sep)
+}

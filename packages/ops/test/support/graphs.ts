@@ -1,4 +1,5 @@
 /** Small models, written at run time. */
+import { Message } from "../../src/internal/protobuf.ts"
 import * as OnnxGraph from "../../src/OnnxGraph.ts"
 import * as Tensor from "../../src/Tensor.ts"
 
@@ -8,6 +9,15 @@ export const add = OnnxGraph.make("add", {
   outputs: { c: Tensor.float32("n") },
   nodes: [OnnxGraph.node("Add", ["a", "b"], ["c"])]
 })
+
+/** `add` with one of its inputs in a file beside it, which `OnnxGraph` does not write: protobuf merges what it is told twice */
+export const withWeights = (input: "a" | "b", file: string, dims: ReadonlyArray<number>): Uint8Array => {
+  const weights = new Message()
+  for (const dim of dims) weights.int(1, dim)
+  weights.int(2, 1).text(8, input).message(13, new Message().text(1, "location").text(2, file)).int(14, 1)
+  const graph = new Message().message(5, weights)
+  return Buffer.concat([OnnxGraph.encode(add), new Message().message(7, graph).finish()])
+}
 
 /** sum = a + b, product = a * b, with a batch that both inputs share */
 export const arithmetic = OnnxGraph.make("arithmetic", {
