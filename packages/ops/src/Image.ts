@@ -110,20 +110,8 @@ export class FileError extends Schema.TaggedError<FileError>()("FileError", {
   detail: Schema.String
 }) {
   override get message() {
-    return `cannot ${this.operation} ${this.path}: ${explanations[this.code] ?? this.detail} (${this.code})`
+    return `cannot ${this.operation} ${this.path}: ${file.explanations[this.code] ?? this.detail} (${this.code})`
   }
-}
-
-const explanations: { readonly [code: string]: string } = {
-  ENOSPC: "the disk is full",
-  EDQUOT: "the disk quota is used up",
-  EACCES: "no permission",
-  EPERM: "no permission",
-  EROFS: "the file system is read-only",
-  ENOENT: "no such file or folder",
-  ENOTDIR: "a part of the path is not a folder",
-  EISDIR: "it is a folder",
-  ENAMETOOLONG: "the name is too long"
 }
 
 const failed = (operation: string, reason: Reason, detail: string): ImageError =>
@@ -153,18 +141,6 @@ export interface DecodeOptions {
 }
 
 const defaultMaxPixels = 2 ** 26
-
-/** a JPEG ends with the marker EOI, a WebP says its own length, a PNG ends with the chunk IEND */
-const isCutOff = (bytes: Uint8Array, format: native.Format): boolean => {
-  switch (format) {
-    case "png":
-      return png.state(bytes) === "truncated"
-    case "jpeg":
-      return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).lastIndexOf(Buffer.from([0xff, 0xd9])) < 0
-    case "webp":
-      return bytes.length < 12 || new DataView(bytes.buffer, bytes.byteOffset).getUint32(4, true) + 8 > bytes.length
-  }
-}
 
 /** libvips reports a problem once per attempt: the first line says it */
 const firstLine = (error: unknown): string => {
@@ -205,7 +181,7 @@ export const decode = (bytes: Uint8Array, options: DecodeOptions = {}): Effect.E
   const format = native.formatOf(bytes)
   if (format === undefined) return fail("not-an-image", "neither PNG, JPEG nor WebP")
   const damaged = (error: unknown) => {
-    const [reason, what] = isCutOff(bytes, format)
+    const [reason, what] = native.isCutOff(bytes, format)
       ? (["truncated", "cut off"] as const)
       : (["corrupt", "damaged"] as const)
     return (
@@ -222,24 +198,11 @@ export const decode = (bytes: Uint8Array, options: DecodeOptions = {}): Effect.E
       return yield* Effect.fail(damaged("a chunk is missing or has another checksum"))
     }
     const decoded = yield* Effect.mapError(native.decode(bytes), damaged)
-    return pixels.toTensor(inMode(decoded, mode === "native" ? channels : modeChannels[mode]))
+    return pixels.toTensor(pixels.inChannels(decoded, mode === "native" ? channels : modeChannels[mode]))
   })
 }
 
 const modeChannels = { gray: 1, rgb: 3, rgba: 4 } as const
-
-const inMode = (image: pixels.Pixels, channels: number): pixels.Pixels => {
-  switch (channels) {
-    case 1:
-      return pixels.toGray(image)
-    case 2:
-      return pixels.toGrayAlpha(image)
-    case 3:
-      return pixels.toRgb(image)
-    default:
-      return pixels.toRgba(image)
-  }
-}
 
 /**
  * `decode` of a file.
@@ -376,8 +339,7 @@ const pngTexts = (options: PngOptions): Result.Result<Array<readonly [string, st
     }
   }
   for (const [keyword, text] of texts) {
-    const problem =
-      png.keywordProblem(keyword) ?? (text.includes("\0") ? `the text '${keyword}' contains a null` : undefined)
+    const problem = png.textProblem(keyword, text)
     if (problem !== undefined) return bad("encodePng", "invalid-option", problem)
   }
   return Result.succeed(texts)
@@ -620,7 +582,7 @@ export const convert: {
   (image: Image, mode: Mode): Result.Result<Image, ImageError>
 } = dual(2, (image: Image, mode: Mode) =>
   Result.map(toPixels("convert", image), (from) =>
-    mode === "native" ? image : pixels.toTensor(inMode(from, modeChannels[mode]))
+    mode === "native" ? image : pixels.toTensor(pixels.inChannels(from, modeChannels[mode]))
   )
 )
 
@@ -681,18 +643,6 @@ export const contactSheet = (
     if (Result.isFailure(part)) return Result.fail(part.failure)
     parts.push(part.success)
   }
-  const width = Math.max(...parts.map((part) => part.width))
-  const height = Math.max(...parts.map((part) => part.height))
-  const across = Math.min(columns, parts.length)
-  const sheetWidth = across * (width + gap) + gap
-  const sheetHeight = Math.ceil(parts.length / columns) * (height + gap) + gap
-  return Result.map(checkSize("contactSheet", sheetWidth, sheetHeight), () => {
-    const sheet = pixels.filled(sheetWidth, sheetHeight, background)
-    parts.forEach((part, i) => {
-      const x = gap + (i % columns) * (width + gap) + ((width - part.width) >> 1)
-      const y = gap + Math.floor(i / columns) * (height + gap) + ((height - part.height) >> 1)
-      pixels.draw(sheet, part, x, y)
-    })
-    return pixels.toTensor(sheet)
-  })
+  const sheet = pixels.sheet(parts, columns, gap, background)
+  return Result.map(checkSize("contactSheet", sheet.width, sheet.height), () => pixels.toTensor(sheet.draw()))
 }

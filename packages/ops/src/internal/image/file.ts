@@ -91,3 +91,16 @@ const readUpTo = async (handle: fs.FileHandle, limit: number, signal: AbortSigna
 /** at most `limit` bytes; undefined = there are more */
 export const read = (file: string, limit: number): Effect.Effect<Uint8Array | undefined, NodeJS.ErrnoException> =>
   Effect.scoped(Effect.flatMap(opened(file, "r"), (handle) => attempt((signal) => readUpTo(handle, limit, signal))))
+
+/** what codes of the system mean */
+export const explanations: { readonly [code: string]: string } = {
+  ENOSPC: "the disk is full",
+  EDQUOT: "the disk quota is used up",
+  EACCES: "no permission",
+  EPERM: "no permission",
+  EROFS: "the file system is read-only",
+  ENOENT: "no such file or folder",
+  ENOTDIR: "a part of the path is not a folder",
+  EISDIR: "it is a folder",
+  ENAMETOOLONG: "the name is too long"
+}

@@ -175,3 +175,40 @@ export const masked = (self: Pixels, mask: Pixels): Pixels => {
 }
 
 export const invert = (self: Pixels): Pixels => ({ ...self, data: self.data.map((value) => 255 - value) })
+
+/** another number of channels */
+export const inChannels = (image: Pixels, channels: number): Pixels => {
+  switch (channels) {
+    case 1:
+      return toGray(image)
+    case 2:
+      return toGrayAlpha(image)
+    case 3:
+      return toRgb(image)
+    default:
+      return toRgba(image)
+  }
+}
+
+/** equally large cells in rows, `gap` between and around them, each picture in the middle of its cell */
+export const sheet = (
+  parts: ReadonlyArray<Pixels>,
+  columns: number,
+  gap: number,
+  background: ReadonlyArray<number>
+): { readonly width: number; readonly height: number; readonly draw: () => Pixels } => {
+  const cellWidth = Math.max(...parts.map((part) => part.width))
+  const cellHeight = Math.max(...parts.map((part) => part.height))
+  const width = Math.min(columns, parts.length) * (cellWidth + gap) + gap
+  const height = Math.ceil(parts.length / columns) * (cellHeight + gap) + gap
+  const drawn = () => {
+    const whole = filled(width, height, background)
+    parts.forEach((part, i) => {
+      const x = gap + (i % columns) * (cellWidth + gap) + ((cellWidth - part.width) >> 1)
+      const y = gap + Math.floor(i / columns) * (cellHeight + gap) + ((cellHeight - part.height) >> 1)
+      draw(whole, part, x, y)
+    })
+    return whole
+  }
+  return { width, height, draw: drawn }
+}

@@ -54,10 +54,14 @@ const chunk = (type: string, data: Buffer): Buffer => {
 const isLatin1 = (text: string): boolean => /^[\n\x20-\x7e\xa0-\xff]*$/.test(text)
 
 /** why this cannot be a keyword; undefined = it can */
-export const keywordProblem = (keyword: string): string | undefined =>
+const keywordProblem = (keyword: string): string | undefined =>
   keyword.length < 1 || keyword.length > 79 || !/^[\x21-\x7e\xa1-\xff]+( [\x21-\x7e\xa1-\xff]+)*$/.test(keyword)
     ? `'${keyword}' is not a PNG keyword (1 to 79 Latin-1 characters, no outer or double spaces)`
     : undefined
+
+/** why this text cannot stand under this keyword; undefined = it can */
+export const textProblem = (keyword: string, text: string): string | undefined =>
+  keywordProblem(keyword) ?? (text.includes("\0") ? `the text '${keyword}' contains a null` : undefined)
 
 const textChunk = (keyword: string, text: string): Buffer =>
   isLatin1(text)

@@ -2,6 +2,7 @@
 import * as Effect from "effect/Effect"
 import type { Sharp, SharpOptions } from "sharp"
 import type { Pixels } from "./pixels.ts"
+import * as png from "./png.ts"
 
 /** The library itself cannot be loaded: nothing is wrong with the picture. */
 export class Unavailable {
@@ -74,3 +75,15 @@ export const encode = (
       catch: (error) => error
     })
   ).pipe(Effect.map((buffer) => new Uint8Array(buffer)))
+
+/** a JPEG ends with the marker EOI, a WebP says its own length, a PNG ends with the chunk IEND */
+export const isCutOff = (bytes: Uint8Array, format: Format): boolean => {
+  switch (format) {
+    case "png":
+      return png.state(bytes) === "truncated"
+    case "jpeg":
+      return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).lastIndexOf(Buffer.from([0xff, 0xd9])) < 0
+    case "webp":
+      return bytes.length < 12 || new DataView(bytes.buffer, bytes.byteOffset).getUint32(4, true) + 8 > bytes.length
+  }
+}
