@@ -79,13 +79,17 @@ export const applyUniPc = (
     .toReversed()
   if (newest === undefined && rhos[0] === 0.5 && rhos.length === 1)
     return like(sample, predicted(update, sample.data, m0!, earlier[0]!))
-  // the output at the end of the step stands at distance one
-  const others = newest === undefined ? earlier : [...earlier, newest.data]
-  const inverses = [...ratios.map((ratio) => 1 / Math.fround(ratio)), 1]
+  const inverses = ratios.map((ratio) => 1 / Math.fround(ratio))
   const out = new Float32Array(sample.data.length)
-  const together = others.length < 2 ? 0 : 2
-  if (together === 2) bendInto(out, m0!, rhos[0]!, others[0]!, inverses[0]!, rhos[1]!, others[1]!, inverses[1]!)
-  for (let k = together; k < others.length; k++) addBendInto(out, m0!, rhos[k]!, others[k]!, inverses[k]!)
+  if (newest !== undefined && earlier.length === 1)
+    bendToInto(out, m0!, rhos[0]!, earlier[0]!, inverses[0]!, rhos[1]!, newest.data)
+  else {
+    const together = earlier.length < 2 ? 0 : 2
+    if (together === 2) bendInto(out, m0!, rhos[0]!, earlier[0]!, inverses[0]!, rhos[1]!, earlier[1]!, inverses[1]!)
+    for (let k = together; k < earlier.length; k++) addBendInto(out, m0!, rhos[k]!, earlier[k]!, inverses[k]!)
+    // the output at the end of the step stands at distance one
+    if (newest !== undefined) addBendInto(out, m0!, rhos[ratios.length]!, newest.data, 1)
+  }
   return like(sample, finishInto(out, update, sample.data, m0!))
 }
 
@@ -124,6 +128,27 @@ const bendInto = outOfLine(
       const here = m0[i]!
       const first = Math.fround(r1 * Math.fround(Math.fround(m1[i]! - here) * i1))
       out[i] = first + Math.fround(r2 * Math.fround(Math.fround(m2[i]! - here) * i2))
+    }
+  }
+)
+
+/** out = r1 * ((m1 - m0) * i1) + r2 * (m2 - m0): of the corrector of order two. */
+const bendToInto = outOfLine(
+  (
+    out: Float32Array,
+    m0: Float32Array,
+    ofFirst: number,
+    m1: Float32Array,
+    i1: number,
+    ofSecond: number,
+    m2: Float32Array
+  ): void => {
+    const r1 = Math.fround(ofFirst)
+    const r2 = Math.fround(ofSecond)
+    for (let i = 0; i < out.length; i++) {
+      const here = m0[i]!
+      const first = Math.fround(r1 * Math.fround(Math.fround(m1[i]! - here) * i1))
+      out[i] = first + Math.fround(r2 * Math.fround(m2[i]! - here))
     }
   }
 )
