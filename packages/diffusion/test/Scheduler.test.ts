@@ -236,6 +236,12 @@ describe("setTimesteps", () => {
   it("needs a schedule to stretch, and a mu of the right kind", () => {
     const one = make({ _class_name: "FlowMatchEulerDiscreteScheduler", shift_terminal: 0.1 })
     refused(one.setTimesteps({ steps: 1 }), "InvalidRequest", /shift_terminal has no schedule/)
+    const shifted = make({
+      _class_name: "FlowMatchEulerDiscreteScheduler",
+      use_dynamic_shifting: true,
+      time_shift_type: "linear"
+    })
+    refused(shifted.setTimesteps({ steps: 4, mu: 0 }), "InvalidRequest", /mu of 0 leaves no noise levels/)
     const linear = { use_flow_sigmas: true, use_dynamic_shifting: true, time_shift_type: "linear" }
     for (const _class_name of ["DPMSolverMultistepScheduler", "DPMSolverSinglestepScheduler"]) {
       const scheduler = make({ _class_name, ...linear })

@@ -52,6 +52,8 @@ export const flowSchedule = (
   const train = options.num_train_timesteps
   const dynamic = options.use_dynamic_shifting
   if (dynamic && mu === undefined) return "use_dynamic_shifting needs mu"
+  if (dynamic && mu === 0 && options.time_shift_type === "linear")
+    return "a mu of 0 leaves no noise levels with time_shift_type linear, where it is the shift itself"
   const lengths = [steps, ownTimesteps?.length, ownSigmas?.length].filter((length) => length !== undefined)
   if (new Set(lengths).size > 1) return "steps, sigmas and timesteps must agree in length"
 
