@@ -277,9 +277,12 @@ const runXL =
 
 /** what works here and not in diffusers, as docs/differences.md has it */
 const beyond = (testCase: Case): string | undefined => {
-  const { call, guider, seed } = testCase
+  const { call, guider, scheduler, seed } = testCase
   const prompts = call["prompt_embeds"]?.shape[0] ?? (Array.isArray(call["prompt"]) ? call["prompt"].length : 1)
   const once = (name: string) => typeof call[name] === "string" || call[name]?.shape?.[0] === 1
+  const flow = String(scheduler[0]).startsWith("FlowMatch")
+  if (flow || (call["image"] != null && ["IPNDMScheduler", "DDIMInverseScheduler"].includes(scheduler[0])))
+    return "a scheduler here has all that pipelines ask for"
   if (guider !== undefined && call["prompt"] == null && call["prompt_embeds"] != null)
     return "SDXL takes text states in place of prompts"
   if (guider !== undefined && call["image"] != null && call["mask_image"] == null && Array.isArray(seed))
