@@ -71,13 +71,18 @@ export const inspect = (folder: string, subject: string, name?: string): Effect.
       (code) => (code === "ENOENT" ? `there is no folder ${folder}` : `cannot read ${folder} (${code})`)
     )
     const indexFile = join(path, "model_index.json")
+    const modular = yield* Effect.promise(() => stat(join(path, "modular_model_index.json")).catch(() => undefined))
+    const missing =
+      modular === undefined
+        ? `${folder} has no model_index.json, expected the folder of a model as diffusers or optimum writes it`
+        : `${folder} has only a modular_model_index.json, which is for the library (ModularIndex), expected a model_index.json`
     const text = yield* attempt(
       () => readFile(indexFile, "utf8"),
       (code) =>
         code === "ENOTDIR"
           ? `${folder} is a file, expected the folder of a model`
           : code === "ENOENT"
-            ? `${folder} has no model_index.json, expected the folder of a model as diffusers or optimum writes it`
+            ? missing
             : `cannot read ${indexFile} (${code})`
     )
     const index = decodeIndex(text)

@@ -149,6 +149,15 @@ describe("effect-blocks generate refuses", { timeout: 300_000 }, () => {
       mkdirSync(join(folder, "model"))
     )
     refused(
+      "a modular index alone",
+      model,
+      /--model: model has only a modular_model_index\.json, which is for the library/,
+      (folder) => {
+        mkdirSync(join(folder, "model"))
+        writeFileSync(join(folder, "model", "modular_model_index.json"), "{}")
+      }
+    )
+    refused(
       "an index that is none",
       model,
       /model_index\.json is not the index of a model/,

@@ -225,6 +225,17 @@ describe("effect-blocks generate with other families", { timeout: 240_000 }, () 
       )
     }))
 
+  it("says what another model does not take of a picture's parameters", () =>
+    withModel("stableDiffusionXL", async (folder) => {
+      tinyModel(join(folder, "other"), "latentConsistency")
+      await draws(folder, "a cat", ...model, "--prompt2", "a dog")
+      const args = ["generate", "--from", "1.png", "--model", "other", "--out", "other.png"]
+      const { code, stderr } = await effectBlocks(args, folder).ended
+      assert.strictEqual(code, 0, stderr)
+      assert.include(stderr, "1.png was made by model, this is other: the picture will differ.\n")
+      assert.include(stderr, "left out, as other does not take it: --prompt2\n")
+    }))
+
   it("refuses flags that the model, or the run, does not look at", () =>
     withModel("stableDiffusion", async (folder) => {
       await refuses(

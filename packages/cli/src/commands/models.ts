@@ -49,7 +49,11 @@ const cached = (cacheDir: string | undefined) =>
   Effect.gen(function* () {
     const HubModel = yield* Effect.promise(() => import("../HubModel.ts"))
     const found: Array<Listed> = []
-    for (const { commit, folder, pipeline, repo, revisions } of yield* HubModel.cached(cacheDir)) {
+    const all = Effect.mapError(
+      HubModel.cached(cacheDir),
+      ({ detail }) => new UsageError({ subject: "--cache-dir", detail })
+    )
+    for (const { commit, folder, pipeline, repo, revisions } of yield* all) {
       if (pipeline === "none") continue
       // what is no model, or not yet, is not listed
       const model = yield* Effect.option(inspect(folder, "--cache-dir", repo))

@@ -14,7 +14,7 @@ import type { Family, Workflow } from "../Pipelines.ts"
 import * as Pipelines from "../Pipelines.ts"
 import type { Reporter } from "../Reporter.ts"
 import type { Size } from "../Size.ts"
-import { fieldsOfFamily, fieldsOfWorkflow, flagOfField, flags, suggested } from "./fields.ts"
+import { fields, fieldsOfFamily, fieldsOfWorkflow, flagOfField, flags, suggested } from "./fields.ts"
 import * as models from "./model.ts"
 import type { Sources } from "./pictures.ts"
 import { sources } from "./pictures.ts"
@@ -86,10 +86,10 @@ export const settle = (options: Options): Effect.Effect<Wish, UsageError> =>
   Effect.gen(function* () {
     const from = Option.isSome(options.from) ? yield* readParameters("--from", options.from.value) : undefined
     const prompts = yield* promptsOf(options, from)
-    const fields: Values = given(options.fields)
-    const seed = seedOf(fields["seed"]) ?? seedOf(from?.inputs["seed"]) ?? (yield* randomSeed)
+    const values: Values = given(options.fields)
+    const seed = seedOf(values["seed"]) ?? seedOf(from?.inputs["seed"]) ?? (yield* randomSeed)
     const seeds = seedsFrom(seed, options.count)
-    const perRun = fields["numImagesPerPrompt"] ?? from?.inputs["numImagesPerPrompt"]
+    const perRun = values["numImagesPerPrompt"] ?? from?.inputs["numImagesPerPrompt"]
     return {
       from,
       sources: yield* sources(options, from),
@@ -150,7 +150,10 @@ export const prepare = (options: Options, wish: Wish): Effect.Effect<Task, Usage
     const [guider, guiderOptions] = chosen(options.guider, options.guiderOption, [from?.guider, from?.guiderOptions])
     const { seed: _stored, ...stored } = from?.inputs ?? {}
     const known = fieldsOfFamily(family)
-    const left = Object.keys(stored).filter((name) => !(name in known))
+    // a default was stored too, and nobody misses that
+    const left = Object.keys(stored).filter(
+      (name) => !(name in known) && !(name in fields && FieldFlag.facts(fields[name]!).default === stored[name])
+    )
     const before = { ...(model.shipped ? suggested : {}), ...stored }
     // a scale that nobody asked for now must neither meet a guider without one nor replace that of its options
     const scaled = Guiders.has(guider ?? "cfg", "guidance_scale") && guiderOptions?.["guidance_scale"] === undefined
