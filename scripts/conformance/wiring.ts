@@ -86,7 +86,10 @@ const compareExecution = ({ declared: block, program }: Built, recorded: Case): 
     value !== null && name in block.inputs ? [name] : []
   )
   // only sequences and choices can be asked there, here every block can
-  if (isError(want)) return want.error.type === "NotImplementedError" ? [] : [`${place}: should fail`]
+  if (isError(want)) {
+    const fails = want.error.type === "NotImplementedError" || failed(attempt(() => pathsOf(block, given)))
+    return fails ? [] : [`${place}: should fail`]
+  }
   return compareResolved(place, block, given, chosen(block, given), program, want)
 }
 

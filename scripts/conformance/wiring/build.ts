@@ -114,14 +114,21 @@ const autoOf = (name: string, { blocks, class: description, triggers }: Auto, ar
 const holds = ({ absent = [], present = [] }: Rule, given: Values): boolean =>
   present.every((name) => isThere(given[name])) && absent.every((name) => !isThere(given[name]))
 
-const conditionalOf = (name: string, composition: Conditional, around: Around): Block.Any =>
-  chosen(name, {
+const conditionalOf = (name: string, composition: Conditional, around: Around): Block.Any => {
+  const { popped = [] } = composition
+  return chosen(name, {
     description: composition.class,
     triggers: composition.triggers,
     branches: composition.blocks.map(([branch, block]) => blockOf(branch, block, around)),
-    select: (given) => composition.rules.find(([rule]) => holds(rule, given))?.[1],
-    otherwise: composition.default
+    select: (given) => {
+      const name = composition.rules.find(([rule]) => holds(rule, given))?.[1]
+      const taken = name ?? composition.default
+      if (taken !== null && popped.includes(taken)) throw new WiringError({ message: `there is no block '${taken}'` })
+      return name
+    },
+    otherwise: popped.includes(composition.default ?? "") ? null : composition.default
   })
+}
 
 const fromDict = (name: string, composition: FromDict, around: Around): Block.Any => {
   const whole = resolved(composition)
@@ -158,9 +165,10 @@ export const editedComposition = (composition: Composition, edits: ReadonlyArray
 
 export const withEdits = (composition: Composition, edits: ReadonlyArray<Edit>): Composition => {
   if (edits.length === 0 || composition.kind === "leaf") return composition
-  // a branch and its trigger are one pair: what is put in between has none, and what goes takes its own along
+  // a branch and its trigger are one pair: what is put in between has none
   if (composition.kind === "auto") return withEdits(asConditional(composition), edits)
   const blocks = [...composition.blocks]
+  const popped: Array<string> = []
   for (const edit of edits) {
     const at = blocks.findIndex(([name]) => name === edit[1])
     if (edit[0] === "insert") {
@@ -169,9 +177,9 @@ export const withEdits = (composition: Composition, edits: ReadonlyArray<Edit>):
       blocks.splice(edit[3], 0, [edit[1], edit[2]])
     } else if (edit[0] === "set") blocks.splice(at < 0 ? blocks.length : at, at < 0 ? 0 : 1, [edit[1], edit[2]])
     else if (at < 0) throw new WiringError({ message: `there is no block '${edit[1]}'` })
-    else blocks.splice(at, 1)
+    else popped.push(...blocks.splice(at, 1).map(([name]) => name))
   }
-  return { ...composition, blocks }
+  return composition.kind === "conditional" ? { ...composition, blocks, popped } : { ...composition, blocks }
 }
 
 /** The leaves and loops at some paths, each once, one after the other. */

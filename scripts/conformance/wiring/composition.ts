@@ -50,6 +50,8 @@ export interface Conditional extends Composite {
   readonly triggers: ReadonlyArray<string>
   readonly default: string | null
   readonly rules: ReadonlyArray<readonly [Rule, string]>
+  /** branches that an edit took away: choosing one fails */
+  readonly popped?: ReadonlyArray<string>
 }
 export interface Loop extends Composite {
   readonly kind: "loop"
