@@ -307,6 +307,29 @@ describe("defaults", () => {
       assert.deepStrictEqual([yield* raw.run({}), yield* raw.run({})], [{ y: 11 }, { y: 12 }])
     })
   )
+  it.effect("a mere trigger that another branch writes stays what it was where that branch is not taken", () =>
+    Effect.gen(function* () {
+      const write = Block.pure("write", { inputs: { v: N }, outputs: { w: N }, run: ({ v }) => ({ w: v }) })
+      const look = Block.pure("look", { inputs: {}, outputs: { seen: Schema.Boolean }, run: () => ({ seen: true }) })
+      const auto = Block.auto("auto", [Block.when("v", write), Block.when("w", look, { unread: true })])
+      assert.deepStrictEqual(yield* Pipeline.run(auto, {}, { state: { w: 22 } }), { seen: true, w: 22 })
+      assert.deepStrictEqual(yield* Pipeline.run(auto, { v: 3 }, { state: { w: 22 } }), { w: 3 })
+      assert.deepStrictEqual(yield* Pipeline.runUnknown(auto, { w: 0 }), { seen: true, w: 0 })
+      assert.deepStrictEqual(yield* Pipeline.runUnknown(auto, { w: "NaN" }), { seen: true, w: NaN })
+      assert.deepStrictEqual(yield* Pipeline.runUnknown(auto, { w: "no number" }), {
+        seen: true,
+        w: "no number" as never
+      })
+      const around = Block.sequential("around", [
+        auto,
+        Block.pure("last", { inputs: {}, outputs: { z: N }, run: () => ({ z: 1 }) })
+      ])
+      assert.deepStrictEqual(yield* Pipeline.run(around, {}, { state: { w: 22 } }), { seen: true, w: 22, z: 1 })
+      // one that nobody writes is kept as being there, which no run gives out
+      const only = Block.auto("only", [Block.when("w", look, { unread: true })])
+      assert.deepStrictEqual(yield* only.run({ w: 22 }), { seen: true })
+    })
+  )
   it.effect("a constant is each reader's own, and triggers nothing", () =>
     Effect.gen(function* () {
       const few = Block.pure("few", {

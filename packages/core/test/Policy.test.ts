@@ -237,6 +237,20 @@ describe("cached", () => {
       }).pipe(Effect.provide(store))
     })
   }
+  it.effect(
+    "a trigger that a branch writes is told by its value where it comes out again, by being there elsewhere",
+    () => {
+      let calls = 0
+      const write = Block.pure("write", { inputs: { v: N }, outputs: { w: N }, run: ({ v }) => ({ w: v }) })
+      const look = Block.pure("look", { inputs: {}, outputs: { n: N }, run: () => ({ n: ++calls }) })
+      const auto = Block.cached(Block.auto("auto", [Block.when("v", write), Block.when("w", look, { unread: true })]))
+      const only = Block.cached(Block.auto("only", [Block.when("w", look, { unread: true })]))
+      return Effect.gen(function* () {
+        for (const w of [22, 23, 22]) assert.deepStrictEqual(yield* auto.run({ w }), { w, n: w - 21 })
+        for (const w of ["one", () => "another"]) assert.deepStrictEqual(yield* only.run({ w }), { n: 3 })
+      }).pipe(Effect.provide(stores[0][1]))
+    }
+  )
   it.effect("other components, references, versions and blocks are other results", () => {
     const { calls, run, second, slow } = setup(stores[0][1])
     return Effect.gen(function* () {

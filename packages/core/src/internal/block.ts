@@ -52,9 +52,13 @@ const spanned = (definition: Definition, exec: Exec): Exec => {
       : exec(state, run)
 }
 
-const enterer = (inputs: Definition["inputs"]): ((given: Rec) => Rec) => {
+/**
+ * Of a mere trigger only that it is there becomes state: its value can be anything. One that a branch also writes is an
+ * output as well, and stays what it was where that branch is not taken.
+ */
+const enterer = ({ inputs, outputs }: Definition): ((given: Rec) => Rec) => {
   const keys = Object.keys(inputs),
-    triggers = new Set(keys.filter((k) => inputs[k] === Trigger))
+    triggers = new Set(keys.filter((k) => inputs[k] === Trigger && !Object.hasOwn(outputs, k)))
   const plain = triggers.size === 0 && keys.every((k) => !(k in Object.prototype))
   return plain
     ? (given) => {
@@ -113,7 +117,7 @@ class BlockImpl {
     const { exec, node } = definition
     this.exec = spanned(definition, node === undefined ? exec : watchable(this as unknown as Compiled, exec))
     this.finish = definition.finish ?? noFinish
-    this.enter = enterer(definition.inputs)
+    this.enter = enterer(definition)
     this.draw = drawer(this as unknown as Compiled)
     this.events = definition.events
     this.run = runner(this as unknown as Compiled)

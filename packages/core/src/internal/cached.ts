@@ -40,7 +40,11 @@ const keyOf = (
 ): ((state: Rec, run: Run) => Effect.Effect<string, any>) => {
   const names = Object.keys(self.inputs).toSorted()
   const codecs: Rec = Object.fromEntries(
-    names.map((k) => [k, Schema.toCodecJson(Schema.Struct({ value: self.inputs[k]! })) as any])
+    names.map((k) => {
+      // a trigger that a branch writes comes out as it went in where another one is taken
+      const field = self.inputs[k] === Trigger && Object.hasOwn(self.outputs, k) ? self.outputs[k]! : self.inputs[k]!
+      return [k, Schema.toCodecJson(Schema.Struct({ value: field })) as any]
+    })
   )
   const references = (components(self) as ReadonlyArray<{ key: any }>)
     .map((c) => c.key)
@@ -49,7 +53,7 @@ const keyOf = (
     Effect.forEach(
       names.filter((k) => state[k] !== undefined),
       (k) =>
-        self.inputs[k] === Trigger
+        self.inputs[k] === Trigger && !Object.hasOwn(self.outputs, k)
           ? Effect.succeed([k, true])
           : Effect.map(
               Schema.encodeUnknownEffect(codecs[k])({ value: state[k] }) as Effect.Effect<any>,

@@ -64,7 +64,7 @@ export const viewOf = (fields: Fields): ((state: Rec) => any) => {
 /** Writes what a block returned. */
 export const writerOf = (fields: Fields): ((state: Rec, out: any) => void) => merger(Object.keys(fields))
 
-/** A trigger of `auto`: only whether it is there is looked at, and only that becomes state. */
+/** A trigger of `auto`: only whether it is there is looked at, and only that becomes state, unless a branch writes it. */
 export const Trigger: Schema.Constraint = Schema.optionalKey(
   Schema.declare((_: unknown): _ is unknown => true, {
     representation: { id: "effect-blocks/Trigger", payload: null },

@@ -70,6 +70,11 @@ interface Checks {
 
 const decoderOf = (field: any): Checks["decode"] =>
   Schema.decodeUnknownEffect(Schema.toCodecJson(Schema.Struct({ value: field }) as any) as any, parsing) as any
+/** a mere trigger is what it is, but what may come out as an output goes in as one */
+const triggerDecoder = (output: any): Checks["decode"] =>
+  output === undefined
+    ? (json) => Effect.succeed(json)
+    : (json) => Effect.catchCause(decoderOf(output)(json), () => Effect.succeed(json))
 /** why a reader cannot take it, if it cannot */
 const refusedBy = (reader: Reader | undefined, json: unknown) =>
   reader === undefined
@@ -98,7 +103,7 @@ const checksOf = (block: Compiled): ReadonlyMap<string, Checks> => {
               schema,
               parse: Schema.decodeUnknownExit(Schema.Struct({ value: Schema.toType(schema) }) as any, { errors: "all" })
             })),
-            decode: field === Trigger ? (value) => Effect.succeed({ value }) : decoderOf(field)
+            decode: field === Trigger ? triggerDecoder(own(block.outputs, k)) : decoderOf(field)
           }
         ]
       })

@@ -146,7 +146,7 @@ export const model = (root: Composition, inputs: State): Seen => {
   const rows = rowsOf(root)
   const state: State = {}
   for (const [name, need] of rows.inputs) {
-    if (inputs[name] !== undefined) state[name] = need === "trigger" ? true : inputs[name]
+    if (inputs[name] !== undefined) state[name] = need === "trigger" && !rows.outputs.has(name) ? true : inputs[name]
   }
   try {
     run(root, "0", state, "", serviceOutside)
