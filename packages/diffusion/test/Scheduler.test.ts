@@ -189,6 +189,12 @@ describe("setTimesteps", () => {
     assert.lengthOf(Result.getOrThrow(euler.setTimesteps({ steps: 61 })).timesteps, 62)
   })
 
+  it("refuses schedules that begin with no number", () => {
+    const noSignal = { beta_end: 0.9, use_beta_sigmas: true }
+    for (const _class_name of ["HeunDiscreteScheduler", "EulerDiscreteScheduler", "DPMSolverMultistepScheduler"])
+      refused(make({ _class_name, ...noSignal }).setTimesteps({ steps: 3 }), "InvalidRequest", /no number: its betas/)
+  })
+
   it("refuses third-order steps that an algorithm does not have, before the run", () => {
     for (const [_class_name, algorithm_type] of [
       ["DPMSolverMultistepScheduler", "sde-dpmsolver"],

@@ -125,7 +125,7 @@ const build = (className: string, config: Config, solver: Solver): Shape => {
       if (problem !== undefined) return failed("InvalidRequest", problem)
       const plan = solver.schedule(request)
       if (typeof plan === "string") return failed("InvalidRequest", plan)
-      const wrong = beyondTraining(solver, plan)
+      const wrong = unusable(solver, plan)
       return wrong === undefined ? Result.succeed(plan) : failed("InvalidRequest", wrong)
     },
     init: (plan, begin = 0) => {
@@ -156,11 +156,13 @@ const build = (className: string, config: Config, solver: Solver): Shape => {
 }
 
 /**
- * Where the tables are looked up by timestep, a schedule must stay in them: an offset can push it out, and rounding makes one
- * more than asked for of some numbers of trailing steps (61 of 1000).
+ * A schedule begins with a number. Where the tables are looked up by timestep it must stay in them: an offset can push it
+ * out, and rounding makes one more timestep than asked for of some numbers of trailing steps (61 of 1000).
  */
-const beyondTraining = (solver: Solver, plan: Plan): string | undefined => {
+const unusable = (solver: Solver, plan: Plan): string | undefined => {
   const { leavesTables = false, lookup = "training", trainingTimesteps } = solver
+  if (Number.isNaN(plan.timesteps[0]))
+    return "the schedule begins at a timestep that is no number: its betas leave no signal, or a shift no levels"
   if (lookup !== "training" || leavesTables) return undefined
   const beyond = plan.timesteps.find((timestep) => !(timestep >= 0 && timestep < trainingTimesteps))
   return beyond === undefined
