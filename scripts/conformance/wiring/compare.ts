@@ -155,12 +155,12 @@ const workflowsOf = (block: Block.Any): ReadonlyArray<string> =>
 
 export const compareProperties = (block: AnyBlock, program: Program, want: Properties): Problems => {
   const inputs = want.inputs.filter((input): input is Input => input.name !== null)
-  // a loop may list a name twice: where it needs a value, one entry without a default is enough; else the first default counts
+  // a loop may list a name twice: where it needs a value, its first entry has the default or none; else the first default counts
   const seen = inputs
     .filter(({ name }, i) => inputs.findIndex((input) => input.name === name) === i)
     .map((input) => {
       const defaults = inputs.filter(({ name }) => name === input.name).map(({ default: value = null }) => value)
-      const bare = input.required === true && defaults.includes(null)
+      const bare = input.required === true && defaults[0] === null
       return { ...input, default: bare ? null : (defaults.find((value) => value !== null) ?? null) }
     })
   return [

@@ -106,7 +106,8 @@ export const loopParams = (loop: Loop): ReadonlyMap<string, Param> => {
     if (name === null || written.has(name)) return
     const known = params.get(name)
     const required = needed.has(name)
-    const bare = required && (value === null || (known !== undefined && (known.default ?? null) === null))
+    // the default that is listed first is what a pipeline starts with
+    const bare = required && (known === undefined ? value : (known.default ?? null)) === null
     params.set(name, { name, required, default: bare ? null : (known?.default ?? value) })
   }
   for (const param of own) add(param)
