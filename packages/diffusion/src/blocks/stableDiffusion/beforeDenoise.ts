@@ -57,7 +57,8 @@ const withStrength = <const Name extends string>(
     run: Effect.fnUntraced(function* ({ strength, ...inputs }, { scheduler }) {
       const plan = yield* planOf(name, scheduler, inputs)
       const begin = Schedule.beginOfStrength(plan, strength)
-      if (begin >= (whole ? plan.numInferenceSteps * plan.order : plan.timesteps.length)) {
+      const most = whole ? plan.numInferenceSteps * plan.order : Infinity
+      if (begin >= Math.min(most, plan.timesteps.length)) {
         return yield* refuse(name, [strengthProblem(strength, plan)])
       }
       const schedulerState = yield* Effect.fromResult(scheduler.init(plan, begin))

@@ -192,6 +192,7 @@ case("LCM over a picture, given latents", "lcm_image", dict(image=IMAGE, latents
 case("LCM over latents", "lcm_image", dict(image=R(6, 1, 4, 4, 4), num_images_per_prompt=2), guidance=8, scheduler=LCM, seed=[4, 5])
 case("own timesteps count as model calls", "image", dict(image=IMAGE, timesteps=[836, 640, 243, 100], strength=0.7), scheduler=HEUN)
 case("own timesteps, too little strength", "image", dict(image=IMAGE, timesteps=[836, 640, 243, 100], strength=0.3), scheduler=HEUN)
+case("own timesteps, too little strength to paint", "inpaint", dict(PAINT, timesteps=[836, 640, 243], strength=0.3), scheduler=HEUN)
 case("own timesteps count as model calls for a guider", "xl", dict(timesteps=[836, 640, 243]), scheduler=HEUN, guider=dict(stop=0.6))
 case("several pictures of several prompts", "xl", dict(prompt=["cat", "dog"], prompt_2=["a", "b"], num_images_per_prompt=2), scheduler=EULER)
 case("an empty second prompt is none", "xl", dict(prompt_2="", negative_prompt="x", negative_prompt_2=""))
