@@ -1,9 +1,12 @@
 /** The documents point at what is there, and show what the tool prints. */
 import { assert, describe, it } from "@effect/vitest"
 import * as Block from "@effect-blocks/core/Block"
-import { text2image } from "@effect-blocks/diffusion/pipelines/StableDiffusion"
+import * as LatentConsistency from "@effect-blocks/diffusion/pipelines/LatentConsistency"
+import * as StableDiffusion from "@effect-blocks/diffusion/pipelines/StableDiffusion"
+import * as StableDiffusionXL from "@effect-blocks/diffusion/pipelines/StableDiffusionXL"
 import { existsSync, readFileSync } from "node:fs"
 import { dirname, join } from "node:path"
+import { pipelineInputs } from "../lib/pipelineInputs.ts"
 import { files, root } from "../lib/workspace.ts"
 
 const documents = files("*.md", "{docs,examples}/**/*.md", "packages/*/README.md")
@@ -41,7 +44,21 @@ describe("links", () => {
 describe("README.md", () => {
   it("shows the diagram that the tool draws", () => {
     const [, diagram] = /```mermaid\n([^]*?)\n```/.exec(read("README.md")) ?? []
-    assert.strictEqual(diagram, Block.toMermaid(text2image).trimEnd())
+    assert.strictEqual(diagram, Block.toMermaid(StableDiffusion.text2image).trimEnd())
+  })
+})
+
+describe("docs/pipelines.md", () => {
+  it("lists the inputs of every pipeline, their ranges and defaults", () => {
+    const [, table] = /<!-- inputs -->\n([^]*?)\n<!-- \/inputs -->/.exec(read("docs/pipelines.md")) ?? []
+    assert.strictEqual(table, pipelineInputs())
+  })
+
+  it("of which the table leaves none out", () => {
+    const table = pipelineInputs()
+    for (const { inputs } of [StableDiffusion.pipeline, StableDiffusionXL.pipeline, LatentConsistency.pipeline]) {
+      for (const name of Object.keys(inputs)) assert.include(table, `\n| \`${name}\` |`)
+    }
   })
 })
 
