@@ -114,19 +114,11 @@ const inputNames: Readonly<Record<string, string>> = {
   originalInferenceSteps: "originalInferenceSteps"
 }
 
-/** The input that a guider or a scheduler refuses during a run, where its error says which. */
-const scaleOrStep = (error: object): string | undefined => {
-  if ("option" in error && Predicate.isString(error.option)) return inputNames[error.option]
-  if (!("reason" in error) || error.reason !== "InvalidRequest") return undefined
-  const first = /\b(?:steps|timesteps|sigmas|eta|strength|originalInferenceSteps)\b/.exec(messageOf(error))?.[0]
-  return first === undefined ? undefined : inputNames[first]
-}
-
 const inputMessage = (error: object, name: (field: string) => string): string | undefined => {
   const tag = tagOf(error)
   if (tag === "HubError") return `--model: ${messageOf(error)}`
   if (tag === "GuiderError" || tag === "SchedulerError") {
-    const field = scaleOrStep(error)
+    const field = "option" in error && Predicate.isString(error.option) ? inputNames[error.option] : undefined
     return field === undefined ? undefined : `${name(field)}: ${messageOf(error)}`
   }
   if ("issues" in error && Array.isArray(error.issues)) {

@@ -59,7 +59,8 @@ export const SchedulerState = model.SchedulerState
 export type SchedulerState = model.SchedulerState
 
 /**
- * A scheduler that cannot be made, or a run that it cannot do. `reason` says which, `option` names the offending option.
+ * A scheduler that cannot be made, or a run that it cannot do. `reason` says which, `option` names the offending option,
+ * or what is asked of `setTimesteps` or `init`: `steps`, `sigmas`, `begin`.
  *
  * @example
  * ```ts
@@ -69,7 +70,7 @@ export type SchedulerState = model.SchedulerState
  *
  * const ddim = Result.getOrThrow(Scheduler.fromConfig({ _class_name: "DDIMScheduler" }))
  * const failure = Result.getOrThrow(Result.flip(ddim.setTimesteps({ steps: 0 })))
- * assert.strictEqual(failure.reason, "InvalidRequest")
+ * assert.deepStrictEqual([failure.reason, failure.option], ["InvalidRequest", "steps"])
  * assert.match(failure.message, /steps must be a whole number from 1 to 1000/)
  * ```
  */
@@ -110,7 +111,8 @@ export type TimestepRequest = model.TimestepRequest
  * A scheduler: pure functions.
  *
  * - `setTimesteps(request)`: the plan
- * - `init(plan, begin)`: the state before model call `begin` (default 0; image-to-image begins at skipped steps x `order`)
+ * - `init(plan, begin)`: the state before model call `begin` (default 0; image-to-image begins at skipped steps x `order`,
+ *   and elsewhere than at a step's first call no run begins)
  * - `scaleModelInput(plan, state, sample)`: what the model is given
  * - `noiseShape(plan, state, sample)`: the shape of the noise that the next step takes, where it takes any
  * - `step(plan, state, input)`: one update; never fails, misuse (a finished run, noise missing) is a defect

@@ -15,6 +15,7 @@ export const reasons = [
 export class SchedulerError extends Schema.TaggedError<SchedulerError>()("SchedulerError", {
   className: Schema.String,
   reason: Schema.Literals(reasons),
+  /** of the class, or of a request: `steps`, `timesteps`, `begin` */
   option: Schema.optionalKey(Schema.String),
   message: Schema.String
 }) {}

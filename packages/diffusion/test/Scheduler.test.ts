@@ -323,6 +323,32 @@ describe("setTimesteps", () => {
   })
 })
 
+describe("what a refused request names", () => {
+  const cases: ReadonlyArray<readonly [option: string, config: Scheduler.Config, request: Scheduler.TimestepRequest]> =
+    [
+      ["steps", { _class_name: "DDIMScheduler" }, { steps: 0 }],
+      ["steps", { _class_name: "DDIMScheduler" }, {}],
+      ["steps", { _class_name: "DDIMScheduler", timestep_spacing: "trailing" }, { steps: 61 }],
+      ["sigmas", { _class_name: "DDIMScheduler" }, { steps: 4, sigmas: [1] }],
+      ["timesteps", { _class_name: Euler.className }, { timesteps: [1, 500, 2] }],
+      ["timesteps", { _class_name: Euler.className }, { steps: 2, timesteps: [500, 2] }],
+      ["sigmas", { _class_name: Euler.className }, { steps: 2, sigmas: [5, 2] }],
+      ["timesteps", { _class_name: Euler.className, use_karras_sigmas: true }, { timesteps: [500, 2] }],
+      ["timesteps", { _class_name: "DDPMScheduler" }, { timesteps: [1000, 2] }],
+      ["eta", { _class_name: "DDIMScheduler" }, { steps: 4, eta: 2 }],
+      ["strength", { _class_name: "LCMScheduler" }, { timesteps: [900, 400], strength: 0.1 }],
+      ["originalInferenceSteps", { _class_name: "LCMScheduler" }, { steps: 4, originalInferenceSteps: 2000 }],
+      ["steps", { _class_name: "LCMScheduler" }, { steps: 60 }],
+      ["steps", { _class_name: "PNDMScheduler" }, { steps: 3 }],
+      ["mu", { _class_name: "FlowMatchEulerDiscreteScheduler", use_dynamic_shifting: true }, { steps: 4 }],
+      ["sigmas", { _class_name: "FlowMatchEulerDiscreteScheduler" }, { steps: 4, sigmas: [1, 0.5] }]
+    ]
+  it.each(cases)("%s", (option, config, request) => {
+    const error = failure(make(config).setTimesteps(request))
+    assert.deepStrictEqual([error.reason, error.option], ["InvalidRequest", option], error.message)
+  })
+})
+
 describe("init and step", () => {
   it("refuses a begin index outside the plan", () => {
     for (const { scheduler } of classes) {
@@ -330,6 +356,21 @@ describe("init and step", () => {
       for (const begin of [-1, 0.5, plan.timesteps.length + 1])
         refused(scheduler.init(plan, begin), "InvalidRequest", /begin index/)
     }
+  })
+
+  it("refuses to begin in the middle of a step, which the first call's memory is missing for", () => {
+    let second = 0
+    for (const { className, scheduler } of classes) {
+      const plan = Result.getOrThrow(scheduler.setTimesteps({ steps: 5 }))
+      if (plan.order === 1) continue
+      second++
+      const error = failure(scheduler.init(plan, 3))
+      assert.deepStrictEqual([error.reason, error.option], ["InvalidRequest", "begin"], className)
+      assert.match(error.message, /begin index 3 is in the middle of a step, .* order \(2\)/, className)
+      for (const begin of [0, 4, plan.timesteps.length])
+        assert.strictEqual(Result.getOrThrow(scheduler.init(plan, begin)).index, begin, className)
+    }
+    assert.strictEqual(second, 5)
   })
 
   it("refuses a run whose equations are singular", () => {

@@ -60,7 +60,7 @@ export const fromConfig = define(className, Options, (options) => {
       const problem = onlyOne(request)
       if (problem !== undefined) return problem
       if (request.timesteps !== undefined && request.timesteps[0]! >= train)
-        return `timesteps must be below num_train_timesteps (${train})`
+        return { option: "timesteps", message: `timesteps must be below num_train_timesteps (${train})` }
       const ratio = Math.floor(train / (request.steps ?? 1))
       // timesteps of the training schedule count down from its end
       const ramp =

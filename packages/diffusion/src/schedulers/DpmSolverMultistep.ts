@@ -117,7 +117,7 @@ export const fromConfig = define(
         const problem = shiftProblem(options, request.mu) ?? onlyOne(request)
         if (problem !== undefined) return problem
         if (request.timesteps !== undefined && (isRespaced(options) || options.use_lu_lambdas || flow))
-          return "timesteps do not go with respaced noise levels or use_flow_sigmas"
+          return { option: "timesteps", message: "timesteps do not go with respaced noise levels or use_flow_sigmas" }
         const away = clippedAway(alphas, Number(options.lambda_min_clipped))
         const visited = request.timesteps?.map(Math.trunc) ?? solverTimesteps(options, request.steps!, train - away)
         const shift = request.mu === undefined ? options.flow_shift : Math.exp(request.mu)

@@ -116,7 +116,10 @@ export const fromConfig = define(
       lookup: "planOrLast",
       schedule: ({ steps = 1 }) => {
         const noisiest = train - 1 - clippedAway(alphas, Number(options.lambda_min_clipped))
-        if (noisiest < 0) return `lambda_min_clipped (${String(options.lambda_min_clipped)}) leaves no timestep`
+        if (noisiest < 0) {
+          const message = `lambda_min_clipped (${String(options.lambda_min_clipped)}) leaves no timestep`
+          return { option: "lambda_min_clipped", message }
+        }
         const levels = levelsOf(risingTimesteps(options, noisiest, steps), noisiest, steps)
         // timesteps that are equal before they are cut to whole ones count once, though their levels stay, as in diffusers
         const timesteps = [...new Set(levels.timesteps)].map(Math.trunc)

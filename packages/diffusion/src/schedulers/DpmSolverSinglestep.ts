@@ -103,7 +103,7 @@ export const fromConfig = define(
         const problem = shiftProblem(options, request.mu) ?? onlyOne(request)
         if (problem !== undefined) return problem
         if (request.timesteps !== undefined && isRespaced(options))
-          return "timesteps do not go with respaced noise levels"
+          return { option: "timesteps", message: "timesteps do not go with respaced noise levels" }
         const n = request.steps ?? request.timesteps!.length
         const last = train - 1 - clippedAway(alphas, Number(options.lambda_min_clipped))
         const even = () =>

@@ -60,7 +60,8 @@ export const fromConfig = define(className, Options, (options) => ({
     if (problem !== undefined) return problem
     const ramp = request.sigmas ?? linspace(0, 1, request.steps!)
     const n = ramp.length
-    if (ramp[n - 1]! > 1) return "sigmas are positions from 0 (sigma_max) to 1 (sigma_min)"
+    if (ramp[n - 1]! > 1)
+      return { option: "sigmas", message: "sigmas are positions from 0 (sigma_max) to 1 (sigma_min)" }
     const levels =
       options.sigma_schedule === "karras"
         ? karrasAt(ramp, options.sigma_min, options.sigma_max, options.rho).map(f)

@@ -106,7 +106,10 @@ export const fromConfig = define(
         const problem = onlyOne(request)
         if (problem !== undefined) return problem
         if (request.timesteps !== undefined && (isRespaced(options) || continuous))
-          return "timesteps do not go with respaced noise levels or continuous timesteps"
+          return {
+            option: "timesteps",
+            message: "timesteps do not go with respaced noise levels or continuous timesteps"
+          }
         let timesteps: ReadonlyArray<number>
         let sigmas: ReadonlyArray<number>
         if (request.sigmas === undefined) {

@@ -53,7 +53,7 @@ export const fromConfig = define(
     lookup: "plan",
     schedule: (request) => {
       const levels = flowSchedule(options, request)
-      if (typeof levels === "string") return levels
+      if ("message" in levels) return levels
       return planOf({ ...levels, noise: levels.timesteps.map(() => options.stochastic_sampling) })
     },
     step: (plan, { index }, { modelOutput, noise, sample }) => {

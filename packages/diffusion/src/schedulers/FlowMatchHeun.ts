@@ -5,7 +5,7 @@
  * The class `FlowMatchHeunDiscreteScheduler` of diffusers.
  */
 import * as Schema from "effect/Schema"
-import { eulerStep, like, mixed, slope } from "../internal/scheduler/arithmetic.ts"
+import { eulerStep, like, mixed, outOfLine, slope } from "../internal/scheduler/arithmetic.ts"
 import { churnSettings, takesChurn } from "../internal/scheduler/family.ts"
 import { shifted } from "../internal/scheduler/flow.ts"
 import { linspace } from "../internal/scheduler/numeric.ts"
@@ -21,6 +21,19 @@ export const className = "FlowMatchHeunDiscreteScheduler"
 
 /** The options, named as in diffusers' file. */
 export const Options = Schema.Struct({ num_train_timesteps: trainingTimesteps(1000), shift: positive(1) })
+
+/** out = start + (the mean of the slope at the start and out) * dt */
+const averageInto = outOfLine(
+  (out: Float32Array, start: Float32Array, first: Float32Array, sigma: number, dt: number): Float32Array => {
+    const inverse = 1 / Math.fround(sigma)
+    const step = Math.fround(dt)
+    for (let i = 0; i < out.length; i++) {
+      const here = Math.fround(Math.fround(start[i]! - first[i]!) * inverse)
+      out[i] = start[i]! + Math.fround(Math.fround(0.5 * Math.fround(here + out[i]!)) * step)
+    }
+    return out
+  }
+)
 
 /**
  * A flow-matching Heun scheduler. `setTimesteps` takes `steps` and the churn: `sChurn` (default 0, no noise), `sTmin`,
@@ -79,14 +92,7 @@ export const fromConfig = define(className, Options, (options) => {
       const began = Math.fround(plan.noise[from] === true ? raise() : sigma)
       const dt = Math.fround(next - began)
       const end = slope(x.data, clean.data, next)
-      const start = half[0]!.data
-      const first = half[1]!.data
-      const inverse = 1 / began
-      for (let i = 0; i < end.length; i++) {
-        const slopeThere = Math.fround(Math.fround(start[i]! - first[i]!) * inverse)
-        end[i] = start[i]! + Math.fround(Math.fround(0.5 * Math.fround(slopeThere + end[i]!)) * dt)
-      }
-      return { sample: like(x, end), predOriginalSample: clean }
+      return { sample: like(x, averageInto(end, half[0]!.data, half[1]!.data, began, dt)), predOriginalSample: clean }
     },
     noiseWeights: (plan, level) => {
       const sigma = plan.sigmas[indexOf(plan, level)]!

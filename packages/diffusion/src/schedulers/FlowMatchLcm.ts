@@ -76,10 +76,13 @@ export const fromConfig = define(
       lookup: "plan",
       schedule: (request) => {
         const levels = flowSchedule(options, request, true)
-        if (typeof levels === "string") return levels
+        if ("message" in levels) return levels
         const n = levels.timesteps.length
         if (factors.length > 0 && factors.length !== n - 1)
-          return `scale_factors must have one entry fewer than there are steps (${n - 1}), not ${factors.length}`
+          return {
+            option: "scale_factors",
+            message: `scale_factors must have one entry fewer than there are steps (${n - 1}), not ${factors.length}`
+          }
         return planOf({ ...levels, noise: levels.timesteps.map(() => true) })
       },
       noiseShape: (_plan, state, sample) => shapeAfter(state, sample),

@@ -89,7 +89,7 @@ export const fromConfig = define(
         const problem = onlyOne(request)
         if (problem !== undefined) return problem
         if (request.timesteps !== undefined && isRespaced(options))
-          return "timesteps do not go with respaced noise levels"
+          return { option: "timesteps", message: "timesteps do not go with respaced noise levels" }
         const { num_train_timesteps: train } = options
         const spaced = { ...options, num_train_timesteps: request.numTrainTimesteps ?? train }
         const visited = request.timesteps?.map(f) ?? realTimesteps(spaced, request.steps!)

@@ -6,7 +6,7 @@
  */
 import * as Schema from "effect/Schema"
 import { adams } from "../internal/scheduler/adams.ts"
-import { like, mixed, sqrt, square } from "../internal/scheduler/arithmetic.ts"
+import { like, mixed, outOfLine, sqrt, square } from "../internal/scheduler/arithmetic.ts"
 import { linspace32 } from "../internal/scheduler/numeric.ts"
 import { trained_betas, trainingTimesteps } from "../internal/scheduler/options.ts"
 import { anySteps, define, indexOf, planOf } from "../internal/scheduler/solver.ts"
@@ -29,6 +29,29 @@ export const Options = Schema.Struct({
 /** The sine schedule: falls from 1 to 0 in n steps, with 0 once more at the end. */
 const sines = (n: number): ReadonlyArray<number> =>
   [...linspace32(1, 0, n + 1).slice(0, -1), 0].map((share) => square(f(Math.sin(f(f(share * f(Math.PI)) / 2)))))
+
+/** nextAlpha * (x - beta * e) / below + e * nextBeta: the clean sample at the next angle. */
+const carried = outOfLine(
+  (
+    x: Float32Array,
+    beta: number,
+    e: Float32Array,
+    below: number,
+    nextAlpha: number,
+    nextBeta: number
+  ): Float32Array => {
+    const noise = Math.fround(beta)
+    const inverse = 1 / Math.fround(below)
+    const v = Math.fround(nextAlpha)
+    const w = Math.fround(nextBeta)
+    const out = new Float32Array(x.length)
+    for (let i = 0; i < out.length; i++) {
+      const clean = Math.fround(Math.fround(x[i]! - Math.fround(noise * e[i]!)) * inverse)
+      out[i] = Math.fround(v * clean) + Math.fround(e[i]! * w)
+    }
+    return out
+  }
+)
 
 /**
  * An IPNDM scheduler. `setTimesteps` takes `steps`; timesteps fall from 1 to 0.
@@ -67,13 +90,7 @@ export const fromConfig = define(className, Options, (options) => ({
     const nextAlpha = alphas![index + 1]!
     const nextBeta = betas![index + 1]!
     const below = Math.max(alpha, f(1e-8))
-    const x = sample.data
-    const out = new Float32Array(x.length)
-    for (let i = 0; i < out.length; i++)
-      out[i] =
-        Math.fround(nextAlpha * Math.fround(Math.fround(x[i]! - Math.fround(beta * e[i]!)) / below)) +
-        Math.fround(e[i]! * nextBeta)
-    return { sample: like(sample, out), history: { ets } }
+    return { sample: like(sample, carried(sample.data, beta, e, below, nextAlpha, nextBeta)), history: { ets } }
   },
   noiseWeights: (plan, level) => {
     const index = indexOf(plan, level)

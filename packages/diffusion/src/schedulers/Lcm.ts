@@ -43,7 +43,7 @@ export const fromConfig = define(className, Options, (options) => {
     trainingTimesteps: options.num_train_timesteps,
     schedule: (request) => {
       const chosen = distilledTimesteps(options, request, false)
-      if (typeof chosen === "string") return chosen
+      if ("message" in chosen) return chosen
       const { numInferenceSteps, timesteps } = chosen
       return planOf({ timesteps, numInferenceSteps, noise: timesteps.map((_, i) => i !== numInferenceSteps - 1) })
     },

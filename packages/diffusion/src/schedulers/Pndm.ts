@@ -114,7 +114,10 @@ export const fromConfig = define(className, Options, (options) => {
         const timesteps = [...rising.slice(0, -1), ...rising.slice(-2, -1), ...rising.slice(-1)].toReversed()
         return planOf({ timesteps, numInferenceSteps: steps, settings: { rungeKuttaCalls: 0 } })
       }
-      if (steps < 4) return `steps must be at least 4 for the Runge-Kutta start, not ${steps} (or set skip_prk_steps)`
+      if (steps < 4) {
+        const message = `steps must be at least 4 for the Runge-Kutta start, not ${steps} (or set skip_prk_steps)`
+        return { option: "steps", message }
+      }
       const { calls, timesteps } = rungeKutta(rising, Math.floor(Math.floor(train / steps) / 2))
       return planOf({ timesteps, numInferenceSteps: steps, settings: { rungeKuttaCalls: calls } })
     },

@@ -45,7 +45,7 @@ export const fromConfig = define(className, Options, (options) => {
     schedule: (request) => {
       const { eta = 0.3 } = request
       const chosen = distilledTimesteps(options, request, true)
-      if (typeof chosen === "string") return chosen
+      if ("message" in chosen) return chosen
       const { numInferenceSteps, timesteps } = chosen
       const noise = timesteps.map((_, i) => eta > 0 && i !== numInferenceSteps - 1)
       return planOf({ timesteps, numInferenceSteps, noise, settings: { eta } })

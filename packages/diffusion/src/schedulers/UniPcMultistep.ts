@@ -6,7 +6,7 @@
 import * as Schema from "effect/Schema"
 import { alphasCumprod, trainingSigmas } from "../internal/scheduler/betas.ts"
 import { exclusiveSigmas } from "../internal/scheduler/family.ts"
-import { stretched } from "../internal/scheduler/flow.ts"
+import { needsMu, noTerminal, stretched } from "../internal/scheduler/flow.ts"
 import { mark } from "../internal/scheduler/lambda.ts"
 import { linspace, roundHalfEven } from "../internal/scheduler/numeric.ts"
 import { logTable } from "../internal/scheduler/numpyLog.ts"
@@ -27,6 +27,7 @@ import {
   thresholdOptions
 } from "../internal/scheduler/options.ts"
 import { solverOutput } from "../internal/scheduler/output.ts"
+import type { Problem } from "../internal/scheduler/request.ts"
 import { interpolated, respaced, sigmaToTimestep } from "../internal/scheduler/sigmas.ts"
 import { define, indexOf, planOf } from "../internal/scheduler/solver.ts"
 import { solverTimesteps } from "../internal/scheduler/spacing.ts"
@@ -97,7 +98,7 @@ export const fromConfig = define(
     const updateFrom = (plan: Plan, from: number, order: number, corrects: boolean): UniPcUpdate | null =>
       updateOf(options, (k) => mark(plan.sigmas[from + k]!, flow), order, corrects)
 
-    const flowLevels = ({ mu, sigmas: own }: TimestepRequest, n: number): ReadonlyArray<number> | string => {
+    const flowLevels = ({ mu, sigmas: own }: TimestepRequest, n: number): ReadonlyArray<number> | Problem => {
       const even = own ?? linspace(1, 1 / train, n + 1).slice(0, -1)
       const e = Math.exp(mu ?? 0)
       const shift = options.flow_shift
@@ -105,8 +106,7 @@ export const fromConfig = define(
         options.use_dynamic_shifting ? e / (e + (1 / sigma - 1)) : (shift * sigma) / (1 + (shift - 1) * sigma)
       )
       const terminal = options.shift_terminal ?? 0
-      if (terminal !== 0 && moved[n - 1] === 1)
-        return "shift_terminal has no schedule to stretch where the only level is 1"
+      if (terminal !== 0 && moved[n - 1] === 1) return noTerminal
       const [first = 0, ...rest] = terminal === 0 ? moved : stretched(moved, terminal, (x) => x)
       // away from 1, where the logarithm of alpha is infinite
       return [Math.abs(first - 1) < 1e-6 ? first - 1e-6 : first, ...rest]
@@ -126,7 +126,7 @@ export const fromConfig = define(
       }
       if (flow) {
         const sigmas = flowLevels(request, n)
-        if (typeof sigmas === "string") return sigmas
+        if ("message" in sigmas) return sigmas
         return { sigmas, timesteps: sigmas.map((sigma) => sigma * train), last: sigmas[n - 1]! }
       }
       const timesteps = solverTimesteps(options, n)
@@ -139,10 +139,11 @@ export const fromConfig = define(
       ownSchedule: "monotone",
       lookup: "planOrLast",
       schedule: (request) => {
-        if (options.use_dynamic_shifting && request.mu === undefined) return "use_dynamic_shifting needs mu"
-        if (request.sigmas !== undefined && !flow) return "sigmas go with use_flow_sigmas"
+        if (options.use_dynamic_shifting && request.mu === undefined) return needsMu
+        if (request.sigmas !== undefined && !flow)
+          return { option: "sigmas", message: "sigmas go with use_flow_sigmas" }
         const levels = levelsOf(request, request.sigmas?.length ?? request.steps!)
-        if (typeof levels === "string") return levels
+        if ("message" in levels) return levels
         const { last, sigmas, timesteps } = levels
         return planOf({
           timesteps: timesteps.map(Math.trunc),

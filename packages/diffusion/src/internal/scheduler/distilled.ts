@@ -12,7 +12,7 @@ import {
   stableDiffusionBetas,
   thresholdOptions
 } from "./options.ts"
-import { onlyOne } from "./request.ts"
+import { onlyOne, type Problem } from "./request.ts"
 
 export const DistilledOptions = Schema.Struct({
   ...stableDiffusionBetas,
@@ -35,7 +35,7 @@ export const distilledTimesteps = (
   options: (typeof DistilledOptions)["Type"],
   request: TimestepRequest,
   everyStep: boolean
-): { readonly timesteps: ReadonlyArray<number>; readonly numInferenceSteps: number } | string => {
+): { readonly timesteps: ReadonlyArray<number>; readonly numInferenceSteps: number } | Problem => {
   const train = options.num_train_timesteps
   const { originalInferenceSteps, strength = 1 } = request
   const original = originalInferenceSteps ?? options.original_inference_steps
@@ -44,12 +44,17 @@ export const distilledTimesteps = (
   // all training timesteps are chosen from where TCD is given a number, whatever it is
   const everyTimestep = everyStep && originalInferenceSteps !== undefined
   if (original > train && !everyTimestep)
-    return `originalInferenceSteps (${original}) must not exceed num_train_timesteps (${train})`
+    return {
+      option: "originalInferenceSteps",
+      message: `originalInferenceSteps (${original}) must not exceed num_train_timesteps (${train})`
+    }
   if (request.timesteps !== undefined) {
     const own = request.timesteps.map(Math.trunc)
-    if (own[0]! >= train) return `timesteps must be below num_train_timesteps (${train})`
+    if (own[0]! >= train)
+      return { option: "timesteps", message: `timesteps must be below num_train_timesteps (${train})` }
     const kept = Math.min(Math.trunc(own.length * strength), own.length)
-    if (kept === 0) return `strength (${strength}) leaves none of the ${own.length} timesteps`
+    if (kept === 0)
+      return { option: "strength", message: `strength (${strength}) leaves none of the ${own.length} timesteps` }
     return { timesteps: own.slice(own.length - kept), numInferenceSteps: own.length }
   }
   const steps = request.steps!
@@ -57,8 +62,10 @@ export const distilledTimesteps = (
   const trained = everyTimestep
     ? Array.from({ length: Math.trunc(train * strength) }, (_, i) => i)
     : Array.from({ length: Math.trunc(original * strength) }, (_, i) => (i + 1) * ratio - 1)
-  if (steps > original || steps > trained.length)
-    return `steps (${steps}) must not exceed originalInferenceSteps times strength (${original} x ${strength})`
+  if (steps > original || steps > trained.length) {
+    const message = `steps (${steps}) must not exceed originalInferenceSteps times strength (${original} x ${strength})`
+    return { option: "steps", message }
+  }
   const falling = trained.toReversed()
   const timesteps = Array.from({ length: steps }, (_, i) => falling[Math.floor(i * (falling.length / steps))]!)
   return { timesteps, numInferenceSteps: steps }

@@ -1,5 +1,6 @@
 /** What families of solvers share: the churn of Karras et al., contradictions among options. */
 import type { Plan, TimestepRequest } from "./model.ts"
+import type { Problem } from "./request.ts"
 import type { Contradiction } from "./solver.ts"
 
 export const churnSettings = (request: TimestepRequest): Plan["settings"] => ({
@@ -36,10 +37,12 @@ export const exclusiveSigmas = (options: {
 export const shiftProblem = (
   options: { readonly use_dynamic_shifting: boolean; readonly time_shift_type: string },
   mu: number | undefined
-): string | undefined => {
+): Problem | undefined => {
   if (mu === undefined) return undefined
-  if (!options.use_dynamic_shifting) return "mu goes with use_dynamic_shifting"
-  return options.time_shift_type === "exponential" ? undefined : "mu goes with time_shift_type exponential"
+  if (!options.use_dynamic_shifting) return { option: "mu", message: "mu goes with use_dynamic_shifting" }
+  return options.time_shift_type === "exponential"
+    ? undefined
+    : { option: "mu", message: "mu goes with time_shift_type exponential" }
 }
 
 /**

@@ -3,6 +3,7 @@ import * as Schema from "effect/Schema"
 import type { TimestepRequest } from "./model.ts"
 import { linspace } from "./numeric.ts"
 import { count, flag, oneOf, option, orNull, positive, respacingOptions, trainingTimesteps } from "./options.ts"
+import type { Problem } from "./request.ts"
 import { respaced } from "./sigmas.ts"
 
 const f = Math.fround
@@ -39,6 +40,13 @@ export const stretched = (sigmas: ReadonlyArray<number>, terminal: number, r: Ro
   return sigmas.map((sigma) => r(1 - r(r(1 - sigma) / factor)))
 }
 
+export const needsMu: Problem = { option: "mu", message: "use_dynamic_shifting needs mu" }
+
+export const noTerminal: Problem = {
+  option: "shift_terminal",
+  message: "shift_terminal has no schedule to stretch where the only level is 1"
+}
+
 /**
  * Timesteps and levels for a request, or why there are none. `keepsTimesteps`: timesteps that the caller gave are what the
  * model is told, even where their levels are shifted.
@@ -47,15 +55,21 @@ export const flowSchedule = (
   options: Options,
   request: TimestepRequest,
   keepsTimesteps = false
-): { readonly timesteps: ReadonlyArray<number>; readonly sigmas: ReadonlyArray<number> } | string => {
+): { readonly timesteps: ReadonlyArray<number>; readonly sigmas: ReadonlyArray<number> } | Problem => {
   const { mu, sigmas: ownSigmas, steps, timesteps: ownTimesteps } = request
   const train = options.num_train_timesteps
   const dynamic = options.use_dynamic_shifting
-  if (dynamic && mu === undefined) return "use_dynamic_shifting needs mu"
+  if (dynamic && mu === undefined) return needsMu
   if (dynamic && mu === 0 && options.time_shift_type === "linear")
-    return "a mu of 0 leaves no noise levels with time_shift_type linear, where it is the shift itself"
+    return {
+      option: "mu",
+      message: "a mu of 0 leaves no noise levels with time_shift_type linear, where it is the shift itself"
+    }
   const lengths = [steps, ownTimesteps?.length, ownSigmas?.length].filter((length) => length !== undefined)
-  if (new Set(lengths).size > 1) return "steps, sigmas and timesteps must agree in length"
+  if (new Set(lengths).size > 1) {
+    const option = ownTimesteps === undefined ? "sigmas" : "timesteps"
+    return { option, message: "steps, sigmas and timesteps must agree in length" }
+  }
 
   // float32 where the caller gave the schedule, float64 where it is computed
   const own = ownSigmas?.map(f) ?? ownTimesteps?.map((t) => f(f(t) / train))
@@ -68,11 +82,14 @@ export const flowSchedule = (
     dynamic ? dynamicallyShifted(m, sigma, r) : shifted(options.shift, sigma, r)
   )
   if (options.shift_terminal !== null && options.shift_terminal !== 0) {
-    if (sigmas[sigmas.length - 1] === 1) return "shift_terminal has no schedule to stretch where the only level is 1"
+    if (sigmas[sigmas.length - 1] === 1) return noTerminal
     sigmas = stretched(sigmas, options.shift_terminal, r)
   }
   if (options.use_exponential_sigmas && sigmas[sigmas.length - 1] === 0)
-    return "the last level must be above 0 with use_exponential_sigmas, which are even in its logarithm"
+    return {
+      option: ownTimesteps === undefined ? "sigmas" : "timesteps",
+      message: "the last level must be above 0 with use_exponential_sigmas, which are even in its logarithm"
+    }
   sigmas = (respaced(options, sigmas[0]!, sigmas[sigmas.length - 1]!, sigmas.length) ?? sigmas).map(f)
   if (options.invert_sigmas) sigmas = sigmas.map((sigma) => f(1 - sigma))
   const given = keepsTimesteps && !options.invert_sigmas ? ownTimesteps?.map(f) : undefined

@@ -3,6 +3,12 @@ import type { TimestepRequest } from "./model.ts"
 
 export type Setting = Exclude<keyof TimestepRequest, "steps">
 
+/** What is wrong with a request, and the setting of it (or the option of the class) that this is about. */
+export interface Problem {
+  readonly option: string
+  readonly message: string
+}
+
 const isCount = (value: number): boolean => Number.isInteger(value) && value >= 1
 const within = (low: number, high: number) => (value: number) => value >= low && value <= high
 
@@ -56,39 +62,46 @@ export const problemOf = (
     readonly maxSteps?: number
     readonly ownSchedule?: Direction
   }
-): string | undefined => {
+): Problem | undefined => {
   for (const [key, value] of Object.entries(request)) {
     if (key === "steps" || value === undefined) continue
     const setting = accepts.find((name) => name === key)
     if (setting === undefined) {
       const known = ["steps", ...accepts].join(", ")
-      return `setTimesteps takes no ${key}; ${className} takes ${known}`
+      return { option: key, message: `setTimesteps takes no ${key}; ${className} takes ${known}` }
     }
     const range = ranges[setting]
     if (range !== undefined && !(typeof value === "number" && range[1](value)))
-      return `${key} must be ${range[0]}, not ${String(value)}`
+      return { option: key, message: `${key} must be ${range[0]}, not ${String(value)}` }
   }
   const { numTrainTimesteps = trainingTimesteps, sigmas, steps, timesteps } = request
   const most = maxSteps ?? numTrainTimesteps
-  if (steps === undefined && timesteps === undefined && sigmas === undefined)
-    return `setTimesteps needs ${["steps", ...accepts.filter((name) => name === "timesteps" || name === "sigmas")].join(" or ")}`
-  if (steps !== undefined && !(isCount(steps) && steps <= most))
-    return `steps must be a whole number from 1 to ${most}${maxSteps === undefined ? " (the training timesteps)" : ""}, not ${steps}`
+  if (steps === undefined && timesteps === undefined && sigmas === undefined) {
+    const one = ["steps", ...accepts.filter((name) => name === "timesteps" || name === "sigmas")].join(" or ")
+    return { option: "steps", message: `setTimesteps needs ${one}` }
+  }
+  if (steps !== undefined && !(isCount(steps) && steps <= most)) {
+    const why = maxSteps === undefined ? " (the training timesteps)" : ""
+    return { option: "steps", message: `steps must be a whole number from 1 to ${most}${why}, not ${steps}` }
+  }
   for (const [name, values] of [
     ["timesteps", timesteps],
     ["sigmas", sigmas]
   ] as const) {
     if (values === undefined) continue
-    if (values.length === 0) return `${name} is empty`
+    if (values.length === 0) return { option: name, message: `${name} is empty` }
     const [expected, fits] = directed[ownSchedule]
     if (!values.every((value) => Number.isFinite(value) && value >= 0) || !fits(values))
-      return `${name} must be finite, not negative, and ${expected}`
+      return { option: name, message: `${name} must be finite, not negative, and ${expected}` }
   }
   return undefined
 }
 
 /** For classes where only one of steps, timesteps, sigmas may be given. */
-export const onlyOne = (request: TimestepRequest): string | undefined =>
-  [request.steps, request.timesteps, request.sigmas].filter((value) => value !== undefined).length > 1
-    ? "give only one of steps, timesteps and sigmas"
+export const onlyOne = ({ sigmas, steps, timesteps }: TimestepRequest): Problem | undefined =>
+  [steps, timesteps, sigmas].filter((value) => value !== undefined).length > 1
+    ? {
+        option: timesteps === undefined ? "sigmas" : "timesteps",
+        message: "give only one of steps, timesteps and sigmas"
+      }
     : undefined

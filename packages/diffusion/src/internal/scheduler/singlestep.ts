@@ -1,5 +1,5 @@
 /** The updates of DPM-Solver's singlestep form (arXiv 2206.00927, algorithms 1 and 2; 2211.01095, algorithm 1). */
-import { addInto, exp, mixed, sqrt } from "./arithmetic.ts"
+import { addInto, exp, mixed, outOfLine, sqrt } from "./arithmetic.ts"
 import type { Algorithm } from "./dpm.ts"
 import type { Mark } from "./lambda.ts"
 import type { Latents } from "./model.ts"
@@ -25,6 +25,43 @@ export const ordersOf = (
   if (zeroEnd) orders[orders.length - 1] = 1
   return orders
 }
+
+/** out = out + a * (r * (y - x)) */
+const addLineInto = outOfLine(
+  (out: Float32Array, a: number, r: number, x: Float32Array, y: Float32Array): Float32Array => {
+    const v = Math.fround(a)
+    const w = Math.fround(r)
+    for (let i = 0; i < out.length; i++) out[i] = out[i]! + Math.fround(v * Math.fround(w * Math.fround(y[i]! - x[i]!)))
+    return out
+  }
+)
+
+/** Adds what the parabola through three outputs has beside the oldest, m0; `r0` and `r1` are where the others lie. */
+const addParabolaInto = outOfLine(
+  (
+    out: Float32Array,
+    by: { readonly r0: number; readonly r1: number; readonly integral: number; readonly curved: number },
+    m0: Float32Array,
+    m1: Float32Array,
+    m2: Float32Array
+  ): Float32Array => {
+    const r0 = Math.fround(by.r0)
+    const r1 = Math.fround(by.r1)
+    const integral = Math.fround(by.integral)
+    const curved = Math.fround(by.curved)
+    const i0 = Math.fround(1 / r0)
+    const i1 = Math.fround(1 / r1)
+    const inverse = 1 / Math.fround(r0 - r1)
+    for (let i = 0; i < out.length; i++) {
+      const near = Math.fround(i1 * Math.fround(m1[i]! - m0[i]!))
+      const far = Math.fround(i0 * Math.fround(m2[i]! - m0[i]!))
+      const line = Math.fround(Math.fround(Math.fround(r0 * near) - Math.fround(r1 * far)) * inverse)
+      const bend = Math.fround(Math.fround(2 * Math.fround(far - near)) * inverse)
+      out[i] = Math.fround(out[i]! + Math.fround(integral * line)) + Math.fround(curved * bend)
+    }
+    return out
+  }
+)
 
 /**
  * The last call of a group of `order`: from `start`, where the group began, to the next level. `at(k)` is the mark k
@@ -65,23 +102,12 @@ export const applySinglestep = (
   if (order === 2) {
     const c1 = heun ? integral : half
     const r = f(1 / f(f(at(0).lambda - origin.lambda) / h))
-    for (let i = 0; i < out.length; i++)
-      out[i] = out[i]! + Math.fround(c1 * Math.fround(r * Math.fround(m1![i]! - m0![i]!)))
+    addLineInto(out, c1, r, m0!, m1!)
   } else if (order === 3) {
     const r0 = f(f(at(0).lambda - origin.lambda) / h)
     const r1 = f(f(at(-1).lambda - origin.lambda) / h)
-    const i0 = f(1 / r0)
-    const i1 = f(1 / r1)
-    const inverse = 1 / Math.fround(r0 - r1)
-    for (let i = 0; i < out.length; i++) {
-      const near = Math.fround(i1 * Math.fround(m1![i]! - m0![i]!))
-      const far = Math.fround(i0 * Math.fround(m2![i]! - m0![i]!))
-      if (heun) {
-        const line = Math.fround(Math.fround(Math.fround(r0 * near) - Math.fround(r1 * far)) * inverse)
-        const bend = Math.fround(Math.fround(2 * Math.fround(far - near)) * inverse)
-        out[i] = Math.fround(out[i]! + Math.fround(integral * line)) + Math.fround(curved * bend)
-      } else out[i] = out[i]! + Math.fround(integral * far)
-    }
+    if (heun) addParabolaInto(out, { r0, r1, integral, curved }, m0!, m1!, m2!)
+    else addLineInto(out, integral, f(1 / r0), m0!, m2!)
   }
   return noise === undefined ? out : addInto(out, f(next.sigma * sqrt(e2)), noise.data)
 }

@@ -15,7 +15,7 @@ import {
   type TimestepRequest
 } from "./model.ts"
 import { decode } from "./options.ts"
-import { type Direction, problemOf, type Setting } from "./request.ts"
+import { type Direction, type Problem, problemOf, type Setting } from "./request.ts"
 
 export interface Solver {
   /** The fields of a request that this class understands beside `steps`. */
@@ -27,8 +27,8 @@ export interface Solver {
   readonly ownSchedule?: Direction
   /** May a schedule go where the training's tables have no row? For steps that look nothing up there, as noise does. */
   readonly leavesTables?: boolean
-  /** The schedule; a string says why there is none. */
-  readonly schedule: (request: TimestepRequest) => Plan | string
+  /** The schedule, or why there is none. */
+  readonly schedule: (request: TimestepRequest) => Plan | Problem
   /** Says why a run's coefficients cannot be computed, where they cannot. */
   readonly unsolvable?: (plan: Plan, begin: number) => string | undefined
   readonly scaleModelInput?: (plan: Plan, state: SchedulerState, sample: Latents) => Latents
@@ -95,8 +95,10 @@ export const define =
 const nothing: History = {}
 
 const build = (className: string, config: Config, solver: Solver): Shape => {
-  const failed = (reason: SchedulerError["reason"], message: string) =>
-    Result.fail(new SchedulerError({ className, reason, message: `${className}: ${message}` }))
+  const failed = (reason: SchedulerError["reason"], message: string, option?: string) => {
+    const named = option === undefined ? {} : { option }
+    return Result.fail(new SchedulerError({ className, reason, ...named, message: `${className}: ${message}` }))
+  }
   const blend =
     (weights: (plan: Plan, level: Level) => readonly [number, number], sign: 1 | -1) =>
     (plan: Plan, x: Latents, y: Latents, level: Level | ReadonlyArray<Level>) => {
@@ -122,16 +124,23 @@ const build = (className: string, config: Config, solver: Solver): Shape => {
     config,
     setTimesteps: (request) => {
       const problem = problemOf(className, request, solver)
-      if (problem !== undefined) return failed("InvalidRequest", problem)
+      if (problem !== undefined) return failed("InvalidRequest", problem.message, problem.option)
       const plan = solver.schedule(request)
-      if (typeof plan === "string") return failed("InvalidRequest", plan)
-      const wrong = unusable(solver, plan)
-      return wrong === undefined ? Result.succeed(plan) : failed("InvalidRequest", wrong)
+      if ("message" in plan) return failed("InvalidRequest", plan.message, plan.option)
+      // a schedule begins with a number
+      if (Number.isNaN(plan.timesteps[0])) return failed("InvalidRequest", noNumber)
+      const beyond = outsideTables(solver, plan)
+      if (beyond === undefined) return Result.succeed(plan)
+      return failed("InvalidRequest", beyond, request.timesteps === undefined ? "steps" : "timesteps")
     },
     init: (plan, begin = 0) => {
       const calls = plan.timesteps.length
       if (!Number.isInteger(begin) || begin < 0 || begin > calls)
-        return failed("InvalidRequest", `begin index ${begin} is not a whole number from 0 to ${calls}`)
+        return failed("InvalidRequest", `begin index ${begin} is not a whole number from 0 to ${calls}`, "begin")
+      if (begin < calls && begin % plan.order !== 0) {
+        const middle = `begin index ${begin} is in the middle of a step, expected a multiple of the plan's order (${plan.order})`
+        return failed("InvalidRequest", middle, "begin")
+      }
       const problem = solver.unsolvable?.(plan, begin)
       return problem === undefined
         ? Result.succeed({ begin, index: begin, history: nothing })
@@ -155,14 +164,14 @@ const build = (className: string, config: Config, solver: Solver): Shape => {
   }
 }
 
+const noNumber = "the schedule begins at a timestep that is no number: its betas leave no signal, or a shift no levels"
+
 /**
- * A schedule begins with a number. Where the tables are looked up by timestep it must stay in them: an offset can push it
- * out, and rounding makes one more timestep than asked for of some numbers of trailing steps (61 of 1000).
+ * Where the tables are looked up by timestep a schedule must stay in them: an offset can push it out, and rounding makes
+ * one more timestep than asked for of some numbers of trailing steps (61 of 1000).
  */
-const unusable = (solver: Solver, plan: Plan): string | undefined => {
+const outsideTables = (solver: Solver, plan: Plan): string | undefined => {
   const { leavesTables = false, lookup = "training", trainingTimesteps } = solver
-  if (Number.isNaN(plan.timesteps[0]))
-    return "the schedule begins at a timestep that is no number: its betas leave no signal, or a shift no levels"
   if (lookup !== "training" || leavesTables) return undefined
   const beyond = plan.timesteps.find((timestep) => !(timestep >= 0 && timestep < trainingTimesteps))
   return beyond === undefined
