@@ -2,7 +2,8 @@
  * Models under a memory budget: loaded at first use, shared, and kept until the budget needs their room.
  *
  * - **Lazy and shared.** The first `get` of a file loads it; everyone else gets the same model, also while it is still
- *   loading. There are never two loads of one file, whatever links or relative paths lead to it.
+ *   loading. There are never two loads of one file, whatever links or relative paths lead to it; files of
+ *   a snapshot in the Hugging Face hub's cache, which are links to blobs, go by their own names.
  * - **Counted.** A model that someone holds is never evicted. One that nobody holds stays loaded, for the next one.
  * - **Budgeted.** Before a model is loaded, models that nobody holds are released, least recently used first, until it fits.
  * - **Overcommitting.** When everything that is loaded is held, the model is loaded all the same: waiting would deadlock a
