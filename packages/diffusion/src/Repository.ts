@@ -277,7 +277,10 @@ const tokenizer = Effect.fnUntraced(function* (path: string, folder: string) {
 export const layerScheduler = (
   source: Source,
   { folder = "scheduler" }: Place = {}
-): Layer.Layer<Scheduler.Scheduler, RepositoryError | Scheduler.SchedulerError> =>
+): Layer.Layer<Scheduler.Scheduler, RepositoryError | Scheduler.SchedulerError> => schedulerOf(source, folder, {})
+
+/** the scheduler of a folder, some of its options set */
+const schedulerOf = (source: Source, folder: string, options: Scheduler.Config) =>
   Layer.effect(
     Scheduler.Scheduler,
     Effect.gen(function* () {
@@ -285,11 +288,21 @@ export const layerScheduler = (
       const file = join(folder, "scheduler_config.json")
       const config = yield* files.readConfig(path, file, Schema.Record(Schema.String, Schema.Unknown))
       return yield* Effect.mapError(
-        Effect.fromResult(Scheduler.fromConfig(config)),
+        Effect.fromResult(Scheduler.fromConfig({ ...config, ...options })),
         (error) => new Scheduler.SchedulerError({ ...error, message: `${file}: ${error.message}` })
       )
     })
   )
+
+/**
+ * What diffusers' pipelines of Stable Diffusion set on the scheduler that they are made with. The files of old
+ * repositories lack these options, and the defaults of the scheduler classes are others.
+ */
+const settledBy = (className: string): Scheduler.Config => ({
+  steps_offset: 1,
+  clip_sample: false,
+  ...(className.endsWith("InpaintPipeline") ? { skip_prk_steps: true } : {})
+})
 
 /** a component over an ONNX file, with the first of these JSON files that is there */
 const component = <Identifier, Shape, Config>(
@@ -406,7 +419,9 @@ type NeedsOf<O> = {
 
 /**
  * All components of a repository, as one layer over a `ModelStore`. A component that is overridden is not looked for in
- * the folder; of one with a variant, that file is taken: `{ unet: "fp16" }`.
+ * the folder; of one with a variant, that file is taken: `{ unet: "fp16" }`. The scheduler of a Stable Diffusion
+ * repository counts `steps_offset` 1 and does not clip, whatever its file says, as in diffusers; `layerScheduler` and
+ * overrides are taken as they are.
  *
  * ```ts
  * import { Unet } from "@effect-blocks/diffusion/Components"
@@ -435,9 +450,12 @@ export const layer = <const O extends Overrides = {}>(
   variants: Variants = {}
 ): Layer.Layer<Components, RepositoryError | Scheduler.SchedulerError | ErrorOf<O>, ModelStore | NeedsOf<O>> => {
   return unwrap(
-    Effect.map(ofFamily(source, ["stableDiffusion", "latentConsistency"]), (repository) =>
-      shared(repository, overrides ?? {}, variants)
-    )
+    Effect.gen(function* () {
+      const repository = yield* ofFamily(source, ["stableDiffusion", "latentConsistency"])
+      const family = yield* familyOf(repository)
+      const settled = family === "stableDiffusion" ? settledBy(repository.className) : {}
+      return shared(repository, overrides ?? {}, variants, settled)
+    })
   )
 }
 
@@ -476,7 +494,7 @@ export const layerXL = <const O extends OverridesXL = {}>(
     Effect.map(ofFamily(source, ["stableDiffusionXL"]), (repository) => {
       const { textEncoder2, tokenizer2 }: OverridesXL = overrides ?? {}
       return Layer.mergeAll(
-        shared(repository, overrides ?? {}, variants),
+        shared(repository, overrides ?? {}, variants, {}),
         tokenizer2 ?? layerTokenizer2(repository),
         textEncoder2 ?? layerTextEncoder2(repository, { variant: variants["text_encoder_2"] }),
         Layer.succeed(ForceZerosForEmptyPrompt, repository.forceZerosForEmptyPrompt)
@@ -497,7 +515,7 @@ const ofFamily = Effect.fnUntraced(function* (source: Source, wanted: ReadonlyAr
 })
 
 /** what all families have, each from elsewhere or from the repository */
-const shared = (repository: Repository, overrides: Overrides, variants: Variants) => {
+const shared = (repository: Repository, overrides: Overrides, variants: Variants, settled: Scheduler.Config) => {
   const of = (folder: string): Place => ({ variant: variants[folder] })
   const { guider, scheduler, textEncoder, tokenizer, unet, vaeDecoder, vaeEncoder } = overrides
   return Layer.mergeAll(
@@ -506,7 +524,7 @@ const shared = (repository: Repository, overrides: Overrides, variants: Variants
     unet ?? layerUnet(repository, of("unet")),
     vaeEncoder ?? layerVaeEncoder(repository, of("vae_encoder")),
     vaeDecoder ?? layerVaeDecoder(repository, of("vae_decoder")),
-    scheduler ?? layerScheduler(repository),
+    scheduler ?? schedulerOf(repository, "scheduler", settled),
     guider ?? layerGuider
   )
 }

@@ -87,6 +87,23 @@ describe("Repository", () => {
     })
   )
 
+  it.effect("settles the scheduler of old repositories of Stable Diffusion as diffusers' pipelines do", () =>
+    Effect.gen(function* () {
+      // as the first repositories have it: DDIM then clips, and leading timesteps end at 0
+      const old = JSON.stringify({ _class_name: "DDIMScheduler", timestep_spacing: "leading" })
+      const folder = yield* copy((folder) => writeFile(join(folder, "scheduler/scheduler_config.json"), old))
+      const lastOf = Effect.gen(function* () {
+        const { config, setTimesteps } = yield* Scheduler.Scheduler
+        const plan = yield* Effect.fromResult(setTimesteps({ steps: 10 }))
+        return [config["clip_sample"], plan.timesteps.at(-1)]
+      })
+      const whole = Repository.layer(folder).pipe(Layer.provide(untouchable))
+      assert.deepStrictEqual(yield* Effect.provide(lastOf, whole), [false, 1])
+      const single = Repository.layerScheduler(folder)
+      assert.deepStrictEqual(yield* Effect.provide(lastOf, single), [undefined, 0])
+    })
+  )
+
   it.effect("draws from words without a vae_encoder, and says what is missing when a picture comes", () =>
     Effect.gen(function* () {
       const folder = yield* copy((folder) => rm(join(folder, "vae_encoder"), { recursive: true }))
