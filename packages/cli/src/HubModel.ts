@@ -7,7 +7,6 @@
 import * as Hub from "@effect-blocks/diffusion/Hub"
 import { HubError } from "@effect-blocks/diffusion/HubError"
 import * as Clock from "effect/Clock"
-import * as Config from "effect/Config"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as FetchHttpClient from "effect/http/FetchHttpClient"
@@ -22,23 +21,23 @@ import { Reporter } from "./Reporter.ts"
 export interface Options {
   /** nothing but the cache; else `HF_HUB_OFFLINE` */
   readonly offline?: boolean | undefined
-  /** else `EFFECT_BLOCKS_CACHE`, else the user's cache folder */
+  /** else `HF_HUB_CACHE`, else the cache of the hub's own client */
   readonly cache?: string | undefined
   /** by folder: `{ unet: "fp16" }` */
   readonly variants?: Readonly<Record<string, string>> | undefined
 }
 
-/** The hub that is asked where no other is named; its token may go there. */
-const publicHub = "https://huggingface.co"
-
 /** An address names a hub that may be anybody's: the token of the settings is for the hub of the settings alone. */
 const addressOf = ({ endpoint }: Source) =>
   Effect.gen(function* () {
     if (endpoint === undefined) return {}
-    const configured = Option.getOrElse(yield* Effect.option(Config.String("HF_ENDPOINT")), () => publicHub)
-    const own = URL.canParse(configured) && new URL(configured).origin === new URL(endpoint).origin
+    // one that is no address is nobody's
+    const configured = yield* Effect.option(Hub.endpoint)
+    const own = Option.isSome(configured) && new URL(configured.value).origin === new URL(endpoint).origin
     return own ? { endpoint } : { endpoint, token: Redacted.make("") }
   })
+
+const indexFile = "model_index.json"
 
 /** Downloads smaller than this, in bytes, are over before anybody reads a bar. */
 const worthwhile = 100_000
@@ -119,7 +118,9 @@ const advice: Readonly<Record<string, string>> = {
 const explained = (source: Source, token: Redacted.Redacted | undefined) => (error: HubError) => {
   const { reason } = error
   const maybeFolder =
-    source.endpoint === undefined && ["NotFound", "Unauthorized", "Offline", "Network"].includes(reason)
+    source.endpoint === undefined &&
+    error.file === undefined &&
+    ["NotFound", "Unauthorized", "Offline", "Network"].includes(reason)
   const more =
     token !== undefined && reason === "Unauthorized"
       ? "; a token goes to the hub of HF_ENDPOINT alone"
@@ -149,7 +150,8 @@ export const download = (source: Source, options: Options): Effect.Effect<string
   Effect.gen(function* () {
     const { ended, interrupted, listener } = yield* listening(source.repo)
     const given = yield* settings(source, options)
-    const folder = yield* Hub.download(given).pipe(
+    // asked for by name, so that a repository that has none is refused before its weights come
+    const folder = yield* Hub.download({ ...given, files: [indexFile] }).pipe(
       Effect.mapError(explained(source, given.token)),
       Effect.provideService(Hub.Progress, listener),
       Effect.provide(FetchHttpClient.layer),
@@ -163,7 +165,7 @@ export const download = (source: Source, options: Options): Effect.Effect<string
 export const index = (source: Source, options: Options): Effect.Effect<string, HubError> =>
   Effect.gen(function* () {
     const given = yield* settings(source, { ...options, variants: undefined })
-    return yield* Hub.download({ ...given, folders: [], files: ["model_index.json"] }).pipe(
+    return yield* Hub.download({ ...given, folders: [], files: [indexFile] }).pipe(
       Effect.mapError(explained(source, given.token)),
       Effect.provide(FetchHttpClient.layer)
     )

@@ -8,8 +8,6 @@ import * as LatentConsistency from "@effect-blocks/diffusion/pipelines/LatentCon
 import * as StableDiffusion from "@effect-blocks/diffusion/pipelines/StableDiffusion"
 import * as StableDiffusionXL from "@effect-blocks/diffusion/pipelines/StableDiffusionXL"
 import * as Repository from "@effect-blocks/diffusion/Repository"
-import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 
 /**
  * Every pipeline by the name that `describe` takes.
@@ -38,10 +36,10 @@ const names = {
   stableDiffusion: "stable-diffusion",
   stableDiffusionXL: "stable-diffusion-xl",
   latentConsistency: "latent-consistency"
-} as const satisfies Readonly<Record<Repository.Loaded["family"], Name>>
+} as const satisfies Readonly<Record<Repository.Family, Name>>
 
 /** The pipelines that belong to models, each with several workflows. */
-export type Family = (typeof names)[Repository.Loaded["family"]]
+export type Family = (typeof names)[Repository.Family]
 
 /**
  * The pipelines that belong to models.
@@ -68,10 +66,8 @@ export const families: ReadonlyArray<Family> = Object.values(names)
  * ```
  */
 export const ofClass = (className: string): Family | undefined => {
-  // the library has the list of classes; nothing is read of a repository that is open
-  const repository = { path: "", className, forceZerosForEmptyPrompt: true }
-  const loaded = Effect.runSyncExit(Repository.pipeline(repository))
-  return Exit.isSuccess(loaded) ? names[loaded.value.family] : undefined
+  const family = Repository.familyOf(className)
+  return family === undefined ? undefined : names[family]
 }
 
 /** What a run does: from words alone, from a picture, or into one. */

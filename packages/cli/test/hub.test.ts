@@ -254,6 +254,29 @@ describe("effect-blocks with a hub", { timeout: 240_000 }, () => {
       assert.deepEqual(readFileSync(join(folder, "2.png")), readFileSync(join(folder, "1.png")))
     }))
 
+  it("refuses a repository of another kind before its weights come, and says soon that nobody is there", () =>
+    withHub(async ({ hub, run }) => {
+      hub.tricks.siblings = (siblings) => {
+        for (const sibling of siblings)
+          if (sibling.rfilename === "model_index.json") sibling.rfilename = "modular_model_index.json"
+      }
+      hub.files.set("modular_model_index.json", hub.files.get("model_index.json")!)
+      const modular = await run(draw).ended
+      assert.match(modular.stderr, /: --model: org\/name.* only a modular_model_index\.json;.*\n$/)
+      assert.strictEqual(modular.code, 2)
+      assert.strictEqual(hub.asked("unet/model.onnx").length, 0)
+
+      const gone = await Effect.runPromise(Effect.scoped(testHub({ files: new Map() })))
+      const nobody = await run(draw, { HF_ENDPOINT: gone.endpoint }).ended
+      const [retry, error, ...more] = nobody.stderr.trim().split("\n")
+      assert.match(retry!, /^org\/name: the connection failed \(ECONNREFUSED\).*; again in /)
+      assert.match(
+        error!,
+        /no network, or no hub at this address; .*--offline; there is no folder of this name either$/
+      )
+      assert.deepEqual([more, nobody.code], [[], 1])
+    }))
+
   it("gives the token to the hub of the settings and to no other", () =>
     withHub(
       async ({ hub, run }) => {

@@ -20,7 +20,7 @@ import type { Listener } from "./internal/hub/event.ts"
 import type { Cached, Pruned, Verified } from "./internal/hub/housekeeping.ts"
 import * as housekeeping from "./internal/hub/housekeeping.ts"
 import { checkNames } from "./internal/hub/names.ts"
-import { cacheFolder } from "./internal/hub/settings.ts"
+import { cacheFolder, configuredHub } from "./internal/hub/settings.ts"
 import * as Repository from "./Repository.ts"
 
 export { HubError } from "./HubError.ts"
@@ -54,7 +54,7 @@ export interface Options {
   readonly offline?: boolean | undefined
   /** files at once; 4 if not given */
   readonly concurrency?: number | undefined
-  /** tries again in a row that bring nothing, after which it fails; 5 if not given */
+  /** tries again in a row that bring nothing, after which it fails; 5 if not given. One where the hub is not reached at all */
   readonly retries?: number | undefined
   /** before the first of them, doubled for each further one; a second if not given */
   readonly retryDelay?: Duration.Input | undefined
@@ -63,6 +63,23 @@ export interface Options {
   /** of all files together; 64 GiB if not given */
   readonly maxBytes?: number | undefined
 }
+
+/**
+ * The address of the hub that is asked where a caller names none: `HF_ENDPOINT`, else the public hub. The token of the
+ * settings is meant for it.
+ *
+ * ```ts
+ * import * as Hub from "@effect-blocks/diffusion/Hub"
+ * import * as ConfigProvider from "effect/ConfigProvider"
+ * import * as Effect from "effect/Effect"
+ * import assert from "node:assert"
+ *
+ * const nothing = ConfigProvider.fromUnknown({})
+ * const address = Effect.provideService(Hub.endpoint, ConfigProvider.ConfigProvider, nothing)
+ * assert.equal(await Effect.runPromise(address), "https://huggingface.co")
+ * ```
+ */
+export const endpoint: Effect.Effect<string, HubError> = configuredHub("the hub")
 
 /**
  * Who hears of downloads: a Reference, whose default is nobody.

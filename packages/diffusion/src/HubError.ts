@@ -8,7 +8,7 @@ import * as Schema from "effect/Schema"
  * - `NotFound`: no such repository, revision or file
  * - `RateLimited`: the hub answered 429; `retryAfter` says, in seconds, when it will listen again
  * - `Server`: the hub or its storage answered 5xx or something that is no answer to what was asked
- * - `Network`: no connection, or one that broke
+ * - `Network`: no connection, or one that broke; `code` is the system's name of why, where it gives one: `ENOTFOUND`
  * - `TimedOut`: nothing came for longer than `stallTimeout`
  * - `Truncated`: the body ended early; what came is kept and continued by the next run
  * - `Corrupt`: size or checksum is not what the hub lists; what came is thrown away
@@ -55,6 +55,8 @@ export class HubError extends Schema.TaggedError<HubError>()("HubError", {
   detail: Schema.String,
   /** what to do about it */
   advice: Schema.String,
+  /** the operating system's name of what failed, where it gave one */
+  code: Schema.optionalKey(Schema.String),
   /** the HTTP status, where there was one */
   status: Schema.optionalKey(Schema.Int),
   /** seconds, from the answer's `Retry-After` */

@@ -53,7 +53,8 @@ export type ComponentsXL = Components | Tokenizer.Tokenizer2 | TextEncoder2
 
 // ------------------------------------------------------------------ opening
 
-type Family = "stableDiffusion" | "stableDiffusionXL" | "latentConsistency"
+/** The pipelines that repositories are of. */
+export type Family = "stableDiffusion" | "stableDiffusionXL" | "latentConsistency"
 
 /** classes differ in the task too, which a pipeline here reads off its inputs */
 const families: ReadonlyMap<string, Family> = new Map(
@@ -71,8 +72,22 @@ const families: ReadonlyMap<string, Family> = new Map(
 /** The `_class_name`s of `model_index.json` that have a pipeline here. */
 export const classNames: ReadonlyArray<string> = [...families.keys()]
 
-const familyOf = ({ className }: Repository): Effect.Effect<Family, RepositoryError> => {
-  const family = families.get(className)
+/**
+ * The family of a `_class_name`, if there is one: classes of one differ in their task, which a pipeline here reads off its
+ * inputs.
+ *
+ * ```ts
+ * import * as Repository from "@effect-blocks/diffusion/Repository"
+ * import assert from "node:assert"
+ *
+ * assert.equal(Repository.familyOf("OnnxStableDiffusionInpaintPipeline"), "stableDiffusion")
+ * assert.equal(Repository.familyOf("FluxPipeline"), undefined)
+ * ```
+ */
+export const familyOf = (className: string): Family | undefined => families.get(className)
+
+const known = ({ className }: Repository): Effect.Effect<Family, RepositoryError> => {
+  const family = familyOf(className)
   return family === undefined
     ? Effect.fail(
         new RepositoryError({
@@ -169,7 +184,7 @@ export const pipeline = Effect.fnUntraced(function* (
   variants: Variants = {}
 ): Effect.fn.Return<Loaded, RepositoryError> {
   const repository = yield* opened(source)
-  const family = yield* familyOf(repository)
+  const family = yield* known(repository)
   switch (family) {
     case "stableDiffusion":
       return { family, pipeline: StableDiffusion.pipeline, components: layer(repository, {}, variants) }
@@ -452,7 +467,7 @@ export const layer = <const O extends Overrides = {}>(
   return unwrap(
     Effect.gen(function* () {
       const repository = yield* ofFamily(source, ["stableDiffusion", "latentConsistency"])
-      const family = yield* familyOf(repository)
+      const family = yield* known(repository)
       const settled = family === "stableDiffusion" ? settledBy(repository.className) : {}
       return shared(repository, overrides ?? {}, variants, settled)
     })
@@ -505,7 +520,7 @@ export const layerXL = <const O extends OverridesXL = {}>(
 /** the repository, where it is of a family that is asked for */
 const ofFamily = Effect.fnUntraced(function* (source: Source, wanted: ReadonlyArray<Family>) {
   const repository = yield* opened(source)
-  if (wanted.includes(yield* familyOf(repository))) return repository
+  if (wanted.includes(yield* known(repository))) return repository
   return yield* new RepositoryError({
     file: indexFile,
     reason: "UnknownClass",

@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import * as HttpClient from "effect/http/HttpClient"
+import * as HttpClientError from "effect/http/HttpClientError"
 import * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
@@ -188,7 +189,8 @@ describe("an answer that is none", () => {
       const gone = yield* Effect.scoped(testHub({ files }))
       const error = yield* Effect.flip(get({ ...given, endpoint: gone.endpoint }))
       assert.strictEqual(error.reason, "Network")
-      assert.match(error.message, /ECONNREFUSED/)
+      assert.match(error.message, /ECONNREFUSED\): there is no network, or no hub at this address; .*HF_HUB_OFFLINE=1/)
+      assert.strictEqual(error.code, "ECONNREFUSED")
       assert.strictEqual(hub.log.length, 0)
     })
   )
@@ -266,6 +268,36 @@ describe("an answer that is none", () => {
       for (let second = 0; second < 70; second++) yield* TestClock.adjust("1 second")
       assert.strictEqual((yield* Fiber.join(fiber)).reason, "NotFound")
       assert.deepStrictEqual(times, [0, 7, 60])
+    })
+  )
+
+  it.effect("nobody there is tried once more, and a connection that broke as often as is asked for", () =>
+    Effect.gen(function* () {
+      const tried = (code: string) =>
+        Effect.gen(function* () {
+          let tries = 0
+          const client = HttpClient.make((request) =>
+            Effect.suspend(() => {
+              tries++
+              const cause = new TypeError("fetch failed", { cause: Object.assign(new Error(code), { code }) })
+              const reason = new HttpClientError.TransportError({ request, cause })
+              return Effect.fail(new HttpClientError.HttpClientError({ reason }))
+            })
+          )
+          const fiber = yield* Hub.download({ repo: "org/name", retries: 3 }).pipe(
+            Effect.flip,
+            Effect.provideService(HttpClient.HttpClient, client),
+            Effect.provideService(ConfigProvider.ConfigProvider, ConfigProvider.fromUnknown(isolated)),
+            Effect.forkChild
+          )
+          yield* until(() => tries === 1)
+          for (let second = 0; second < 20; second++) yield* TestClock.adjust("1 second")
+          const error = yield* Fiber.join(fiber)
+          assert.deepStrictEqual([error.reason, error.code], ["Network", code])
+          return tries
+        })
+      for (const code of ["ENOTFOUND", "EAI_AGAIN", "ECONNREFUSED"]) assert.strictEqual(yield* tried(code), 2, code)
+      assert.strictEqual(yield* tried("ECONNRESET"), 4)
     })
   )
 

@@ -106,6 +106,20 @@ describe("a listing", () => {
     })
   )
 
+  it.live("with another index than the one that is asked for is refused before its weights come", () =>
+    Effect.gen(function* () {
+      const { given, hub } = yield* place({
+        files: new Map([...files].map(([path, bytes]) => [path.replace(/^model_index/, "modular_model_index"), bytes]))
+      })
+      const error = yield* Effect.flip(get({ ...given, files: ["model_index.json"] }))
+      assert.deepStrictEqual([error.reason, error.file], ["NotFound", "model_index.json"])
+      assert.match(error.message, /only a modular_model_index\.json; read that one with ModularIndex/)
+      assert.strictEqual(hub.asked("unet/model.onnx").length, 0)
+      yield* get(given)
+      assert.strictEqual(hub.asked("unet/model.onnx").length, 1)
+    })
+  )
+
   it.live("gives what a pipeline reads, and the variant that is asked for", () =>
     Effect.gen(function* () {
       const many = [

@@ -109,7 +109,8 @@ const getJson = Effect.fnUntraced(function* (
     advice: "see that HF_ENDPOINT is a hub"
   })
   return yield* retrying(
-    ask.policy,
+    // the first that is asked of a hub: who has no network, or mistyped a folder, is told soon
+    { ...ask.policy, unreached: 1 },
     Effect.scoped(
       Effect.gen(function* () {
         const { response } = yield* request.get(settings, subject, path, { accept: "application/json" }, stallTimeout)

@@ -257,6 +257,9 @@ const ofFolder = (
   })
 }
 
+/** The files that name a pipeline's components, the usual one first. */
+export const indexFiles = ["model_index.json", "modular_model_index.json"] as const
+
 /** What is asked of a repository. */
 export interface Selection {
   readonly folders: ReadonlyArray<string>
@@ -282,6 +285,18 @@ export const select = (
     else for (const entry of found) chosen.set(entry.path, entry)
   }
   if (missing.length === 0) return Effect.succeed([...chosen.values()])
+  const [index, modular] = indexFiles
+  if (missing.includes(index) && listing.entries.some(({ path }) => path === modular)) {
+    return Effect.fail(
+      new HubError({
+        repo,
+        file: index,
+        reason: "NotFound",
+        detail: `the repository has no ${index}, only a ${modular}`,
+        advice: "read that one with ModularIndex, or choose the repository of a pipeline"
+      })
+    )
+  }
   return Effect.fail(
     new HubError({
       repo,

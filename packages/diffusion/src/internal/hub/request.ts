@@ -12,6 +12,7 @@ import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { HubError } from "../../HubError.ts"
+import { unreachable } from "./retry.ts"
 import type { Settings } from "./settings.ts"
 
 const REDIRECTS = 10
@@ -50,11 +51,14 @@ const networkError = (subject: Subject, error: HttpClientError.HttpClientErrorRe
       advice: "if the hub or a proxy has a certificate of its own, name its authority's file in NODE_EXTRA_CA_CERTS"
     })
   }
+  const code = codes.find(unreachable) ?? codes[0]
+  const why = code === undefined || !unreachable(code) ? "" : ": there is no network, or no hub at this address"
   return new HubError({
     ...about(subject),
     reason: "Network",
-    detail: codes.length === 0 ? "the connection failed" : `the connection failed (${codes.join(", ")})`,
-    advice: "look at the network and HF_ENDPOINT, or set HF_HUB_OFFLINE=1 to use what is in the cache"
+    detail: codes.length === 0 ? "the connection failed" : `the connection failed (${codes.join(", ")})${why}`,
+    advice: "look at the network and HF_ENDPOINT, or set HF_HUB_OFFLINE=1 to use what is in the cache",
+    ...(code === undefined ? {} : { code })
   })
 }
 

@@ -9,6 +9,8 @@ export interface Policy {
   readonly retries: number
   /** before the first retry; doubled for each further one, up to `longest` */
   readonly delay: Duration.Duration
+  /** as `retries`, of what is not reached at all; as many if not given */
+  readonly unreached?: number
 }
 
 /** an answer that asks for more patience than this is given to the caller */
@@ -24,6 +26,10 @@ const transient: ReadonlySet<HubError["reason"]> = new Set([
 
 /** too late, too many, and a storage's signature that ran out */
 const again: ReadonlySet<number> = new Set([403, 408, 429])
+
+/** a name that nobody knows, and an address where nobody listens: what the system says where there is no network */
+export const unreachable = (code: string): boolean =>
+  ["ENOTFOUND", "EAI_AGAIN", "ECONNREFUSED", "ENETUNREACH", "EHOSTUNREACH"].includes(code)
 
 const isTransient = (error: HubError): boolean =>
   transient.has(error.reason) && (error.status === undefined || again.has(error.status) || error.status >= 500)
@@ -43,7 +49,9 @@ export const retrying = <A, R>(
       const before = progress()
       return Effect.catch(attempt, (error) => {
         const count = progress() > before ? 1 : failures + 1
-        if (count > policy.retries || !isTransient(error)) return Effect.fail(error)
+        const { retries, unreached = retries } = policy
+        const most = error.code !== undefined && unreachable(error.code) ? Math.min(unreached, retries) : retries
+        if (count > most || !isTransient(error)) return Effect.fail(error)
         if (error.retryAfter !== undefined && error.retryAfter > Duration.toSeconds(longest)) return Effect.fail(error)
         return Effect.flatMap(Random.next, (random) => {
           // those who were refused together do not come back together

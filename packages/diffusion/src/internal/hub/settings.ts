@@ -73,6 +73,25 @@ const readConfig = (repo: string): Effect.Effect<Found, HubError> =>
 export const cacheFolder = (repo: string, given: string | undefined): Effect.Effect<string, HubError> =>
   Effect.map(readConfig(repo), (found) => cacheOf(given, found))
 
+/** the hub that is asked where a caller names none */
+export const configuredHub = (repo: string): Effect.Effect<string, HubError> =>
+  Effect.flatMap(readConfig(repo), (found) =>
+    Effect.map(webAddress(repo, found.endpoint ?? PUBLIC_HUB), (url) => url.href.replace(/\/+$/, ""))
+  )
+
+const webAddress = (repo: string, address: string): Effect.Effect<URL, HubError> => {
+  const invalid = (detail: string, advice: string) =>
+    Effect.fail(new HubError({ repo, reason: "Invalid", detail, advice }))
+  const url = URL.canParse(address) ? new URL(address) : undefined
+  if (url === undefined || !/^https?:$/.test(url.protocol) || url.search !== "" || url.hash !== "") {
+    return invalid("the hub's address is no web address", `set HF_ENDPOINT to one such as ${PUBLIC_HUB}`)
+  }
+  if (url.username !== "" || url.password !== "") {
+    return invalid("the hub's address holds a user name or password", "put a token into HF_TOKEN instead")
+  }
+  return Effect.succeed(url)
+}
+
 /** what `hf auth login` left */
 const tokenOfFile = (repo: string, found: Found): Effect.Effect<string, HubError> => {
   const file = found.tokenPath === undefined ? join(homeOf(found), "token") : path(found.tokenPath)
@@ -105,14 +124,7 @@ export const settings = Effect.fnUntraced(function* (repo: string, given: Given)
       ? Effect.succeed(word !== undefined && yes.has(word))
       : Effect.fail(invalid(`${name} is neither true nor false`, "set it to 1 or 0"))
   }
-  const address = given.endpoint ?? found.endpoint ?? PUBLIC_HUB
-  const url = URL.canParse(address) ? new URL(address) : undefined
-  if (url === undefined || !/^https?:$/.test(url.protocol) || url.search !== "" || url.hash !== "") {
-    return yield* invalid("the hub's address is no web address", `set HF_ENDPOINT to one such as ${PUBLIC_HUB}`)
-  }
-  if (url.username !== "" || url.password !== "") {
-    return yield* invalid("the hub's address holds a user name or password", "put a token into HF_TOKEN instead")
-  }
+  const url = yield* webAddress(repo, given.endpoint ?? found.endpoint ?? PUBLIC_HUB)
   const byConfig = yield* flag("HF_HUB_OFFLINE", found.offline)
   const offline = given.offline ?? byConfig
   const silent = yield* flag("HF_HUB_DISABLE_IMPLICIT_TOKEN", found.noToken)

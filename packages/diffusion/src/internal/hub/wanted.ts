@@ -7,7 +7,7 @@ import type { Folders } from "./cache.ts"
 import { attempt, paths, readOptional } from "./cache.ts"
 import { offlineError } from "./commit.ts"
 import type { Entry, Listing, Selection } from "./listing.ts"
-import { foldersOf, select } from "./listing.ts"
+import { foldersOf, indexFiles, select } from "./listing.ts"
 import { unsafePath } from "./names.ts"
 
 export interface Wish {
@@ -54,8 +54,6 @@ export const forEachPart = Effect.fnUntraced(function* <R>(
   yield* get(entries)
   yield* get(yield* weightsOf(folders, listing, entries))
 })
-
-const indexFiles = ["model_index.json", "modular_model_index.json"] as const
 
 const namedFolders = Effect.fnUntraced(function* <R>(
   folders: Folders,
