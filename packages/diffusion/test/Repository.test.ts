@@ -100,7 +100,7 @@ describe("Repository", () => {
       const whole = Repository.layer(folder).pipe(Layer.provide(untouchable))
       assert.deepStrictEqual(yield* Effect.provide(lastOf, whole), [false, 1])
       const single = Repository.layerScheduler(folder)
-      assert.deepStrictEqual(yield* Effect.provide(lastOf, single), [undefined, 0])
+      assert.deepStrictEqual(yield* Effect.provide(lastOf, single), [true, 0])
     })
   )
 
