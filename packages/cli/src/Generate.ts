@@ -81,17 +81,17 @@ const named = (
   return new UsageError({ subject: own ? `${flag}-option` : flag, detail: error.message })
 }
 
-/** The model's own scheduler, or another on its configuration. */
-const schedulerOf = ({ model, scheduler, schedulerOptions }: Request) => {
-  const own = Repository.layerScheduler(model.path)
-  if (scheduler === undefined && schedulerOptions === undefined) return own
+/** The pipeline's own scheduler, or another on its configuration: `Repository.layer` settles what its file leaves open. */
+const scheduled = ({ scheduler, schedulerOptions }: Request) => {
   const options = { ...(scheduler === undefined ? {} : Schedulers.options(scheduler)), ...schedulerOptions }
-  const changed = Effect.flatMap(Scheduler.Scheduler, (service) =>
-    Effect.mapError(Effect.fromResult(Scheduler.reconfigure(service, options)), (error) =>
-      named("--scheduler", schedulerOptions, error)
+  return Layer.effect(
+    Scheduler.Scheduler,
+    Effect.flatMap(Scheduler.Scheduler, (own) =>
+      Effect.mapError(Effect.fromResult(Scheduler.reconfigure(own, options)), (error) =>
+        named("--scheduler", schedulerOptions, error)
+      )
     )
   )
-  return Layer.effect(Scheduler.Scheduler, changed).pipe(Layer.provide(own))
 }
 
 /** Classifier-free guidance, or another guider. */
@@ -160,7 +160,8 @@ export const forEach = <E, R>(request: Request, use: (made: Made) => Effect.Effe
   const pictures = { ...start, ...(maskImage === undefined ? {} : { maskImage }) }
   const output = { output: "images" } as const
   const store = ModelStore.layer({ budget: totalmem() / 2 })
-  const overrides = { scheduler: schedulerOf(request), guider: guiderOf(request) }
+  const overrides = { guider: guiderOf(request) }
+  const scheduler = scheduled(request)
 
   const draw = <E2, R2>(
     runs: ReadonlyArray<Effect.Effect<readonly [Tensor.Tensor<"uint8">, ...Array<Tensor.Tensor<"uint8">>], E2, R2>>
@@ -185,21 +186,21 @@ export const forEach = <E, R>(request: Request, use: (made: Made) => Effect.Effe
     const runs = (yield* decoded(StableDiffusion.pipeline)).map((input) =>
       Pipeline.run(StableDiffusion.pipeline, { ...input, ...pictures }, output)
     )
-    const components = Repository.layer(model.path, overrides, variants)
+    const components = Layer.provideMerge(scheduler, Repository.layer(model.path, overrides, variants))
     return yield* Effect.provide(draw(runs), Layer.provideMerge(components, store))
   })
   const stableDiffusionXL = Effect.gen(function* () {
     const runs = (yield* decoded(StableDiffusionXL.pipeline)).map((input) =>
       Pipeline.run(StableDiffusionXL.pipeline, { ...input, ...pictures }, output)
     )
-    const components = Repository.layerXL(model.path, overrides, variants)
+    const components = Layer.provideMerge(scheduler, Repository.layerXL(model.path, overrides, variants))
     return yield* Effect.provide(draw(runs), Layer.provideMerge(components, store))
   })
   const latentConsistency = Effect.gen(function* () {
     const runs = (yield* decoded(LatentConsistency.pipeline)).map((input) =>
       Pipeline.run(LatentConsistency.pipeline, { ...input, ...start }, output)
     )
-    const components = Repository.layer(model.path, overrides, variants)
+    const components = Layer.provideMerge(scheduler, Repository.layer(model.path, overrides, variants))
     return yield* Effect.provide(draw(runs), Layer.provideMerge(components, store))
   })
   switch (Pipelines.ofClass(model.className)) {

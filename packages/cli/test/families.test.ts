@@ -203,6 +203,10 @@ describe("effect-blocks generate with other families", { timeout: 240_000 }, () 
       const scheduled = await draws(folder, "a cat", ...model, "--scheduler-option", "beta_end=0.02")
       assert.deepEqual(scheduled.pictures[0]!.parameters.schedulerOptions, { beta_end: 0.02 })
       assert.strictEqual(new Set([plain, guided.pixels[0], other.pixels[0], scheduled.pixels[0]]).size, 4)
+      // the file has no steps_offset, and the pipeline says 1, as diffusers' does
+      const offset = (value: number) => draws(folder, "a cat", ...model, "--scheduler-option", `steps_offset=${value}`)
+      assert.strictEqual((await offset(1)).pixels[0], plain)
+      assert.notStrictEqual((await offset(0)).pixels[0], plain)
       await refuses(folder, /--guider-option: .*option stopp is unknown/, "x", ...model, "--guider-option", "stopp=1")
       await refuses(folder, /--guider-option: "stop"\. Expected: NAME=VALUE/, "x", ...model, "--guider-option", "stop")
       await refuses(
