@@ -24,6 +24,7 @@ export interface Hub {
   readonly endpoint: string | undefined
 }
 
+/** What `--model` names. */
 export type ModelSource = Folder | Hub
 
 /** `organisation/name`, with `@` and a revision or without */

@@ -29,6 +29,7 @@ export const all = {
   inpainting: StableDiffusion.inpainting
 } as const satisfies Readonly<Record<string, Any>>
 
+/** A name of `all`. */
 export type Name = keyof typeof all
 
 /** The library's families of models, by the names of their pipelines here. */

@@ -13,6 +13,7 @@ import * as Effect from "effect/Effect"
 import type * as HttpClient from "effect/http/HttpClient"
 import * as Layer from "effect/Layer"
 import type * as Redacted from "effect/Redacted"
+import * as Struct from "effect/Struct"
 import { HubError } from "./HubError.ts"
 import { folders } from "./internal/hub/cache.ts"
 import * as fetched from "./internal/hub/download.ts"
@@ -175,7 +176,7 @@ const foldersOf: Readonly<Record<keyof Repository.OverridesXL, string>> = {
 }
 
 const withoutOverridden = (options: Options, overrides: Repository.OverridesXL): Options => {
-  const given = (Object.keys(foldersOf) as Array<keyof Repository.OverridesXL>).filter((name) => overrides[name])
+  const given = Struct.keys(foldersOf).filter((name) => overrides[name])
   return { ...options, without: [...(options.without ?? []), ...given.map((name) => foldersOf[name])] }
 }
 

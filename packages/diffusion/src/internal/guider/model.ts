@@ -17,7 +17,7 @@ export type GuiderState = typeof GuiderState.Type
 
 export const initial: GuiderState = { memory: {} }
 
-export const predictionNames = ["predCond", "predUncond", "predCondSkip", "predCondSeg"] as const
+const predictionNames = ["predCond", "predUncond", "predCondSkip", "predCondSeg"] as const
 export type PredictionName = (typeof predictionNames)[number]
 
 export interface Prediction {

@@ -49,7 +49,7 @@ const known = Effect.fnUntraced(function* (
 })
 
 /** the commit that a revision was at, as far as the cache knows */
-export const commitOf = (folders: Folders, revision: string): Effect.Effect<string | undefined, HubError> =>
+const commitOf = (folders: Folders, revision: string): Effect.Effect<string | undefined, HubError> =>
   isCommit(revision)
     ? Effect.succeed(revision)
     : Effect.map(

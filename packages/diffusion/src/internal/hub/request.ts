@@ -62,7 +62,7 @@ const networkError = (subject: Subject, error: HttpClientError.HttpClientErrorRe
   })
 }
 
-export const timedOut = (subject: Subject, limit: Duration.Duration): HubError =>
+const timedOut = (subject: Subject, limit: Duration.Duration): HubError =>
   new HubError({
     ...about(subject),
     reason: "TimedOut",

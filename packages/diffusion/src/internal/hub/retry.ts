@@ -14,7 +14,7 @@ export interface Policy {
 }
 
 /** an answer that asks for more patience than this is given to the caller */
-export const longest = Duration.seconds(120)
+const longest = Duration.seconds(120)
 
 const transient: ReadonlySet<HubError["reason"]> = new Set([
   "RateLimited",

@@ -41,7 +41,7 @@ export const solverOutput = (
 }
 
 /** The channels `from` to `to` of [batch, channels, ...]. */
-export const channelsOf = (tensor: Latents, from: number, to: number): Latents => {
+const channelsOf = (tensor: Latents, from: number, to: number): Latents => {
   const [batch = 1, channels = 1, ...rest] = tensor.shape
   const item = tensor.data.length / batch
   const plane = item / channels
