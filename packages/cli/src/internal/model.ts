@@ -3,12 +3,12 @@ import type { HubError } from "@effect-blocks/diffusion/HubError"
 import * as EmojiDiffusion from "@effect-blocks/emoji-diffusion"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import { basename } from "node:path"
 import { UsageError } from "../Failure.ts"
 import { inspect } from "../ModelFolder.ts"
 import type { ModelFolder } from "../ModelFolder.ts"
 import * as ModelSource from "../ModelSource.ts"
 import type { Reporter } from "../Reporter.ts"
-import { basename } from "node:path"
 
 /** The flags of models. */
 export interface Options {

@@ -91,14 +91,14 @@ export const define =
       className,
       config: { ...decoded, _class_name: className },
       supports: (shape, numInferenceSteps) => {
-        const message = unsupported?.(shape, numInferenceSteps)
-        if (message === undefined) return Result.void
-        if (typeof message === "object") return failed("InvalidOption", message.option, message.message)
+        const why = unsupported?.(shape, numInferenceSteps)
+        if (why === undefined) return Result.void
+        if (typeof why === "object") return failed("InvalidOption", why.option, why.message)
         return Result.fail(
           new GuiderError({
             className,
             reason: "UnsupportedShape",
-            message: `${className}: predictions [${shape.join(", ")}] ${message}`
+            message: `${className}: predictions [${shape.join(", ")}] ${why}`
           })
         )
       },
