@@ -13,6 +13,7 @@ import * as Tensor from "@effect-blocks/ops/Tensor"
 import * as arithmetic from "./internal/guider/arithmetic.ts"
 import * as model from "./internal/guider/model.ts"
 import { registry } from "./internal/guider/registry.ts"
+import { suggest } from "./internal/suggest.ts"
 
 /**
  * What a guider remembers: tensors by name. Most remember nothing.
@@ -90,6 +91,7 @@ export type Capabilities = model.Capabilities
 /**
  * A guider: pure functions.
  *
+ * - `capabilities`: what it was made with; `reconfigure` keeps it
  * - `supports(shape, numInferenceSteps)`: fails where predictions of a shape cannot be combined in a run of so many steps
  *   (left out: in any run); to be asked once before a run
  * - `predictions(moment)`: what to run the model for at this step, in this order
@@ -157,11 +159,17 @@ export const layer: (config: Config, capabilities?: Capabilities) => Layer.Layer
  * ```
  */
 export const fromConfig = (config: Config, capabilities: Capabilities = {}): Result.Result<Shape, GuiderError> => {
-  const name = config["_class_name"]
+  // a file may hold any JSON
+  const isConfig = typeof config === "object" && config !== null && !Array.isArray(config)
+  const name = isConfig ? config["_class_name"] : undefined
   const guider = typeof name === "string" ? registry.get(name) : undefined
   if (guider !== undefined) return guider.fromConfig(config, capabilities)
   const className = String(name)
-  const problem = name === undefined ? "the configuration has no _class_name" : `there is no guider ${className}`
+  const problem = !isConfig
+    ? `the configuration is ${config === null ? "null" : Array.isArray(config) ? "a list" : `a ${typeof config}`}, not an object`
+    : name === undefined
+      ? "the configuration has no _class_name"
+      : `there is no guider ${className}${suggest(className, classNames)}`
   return Result.fail(
     new GuiderError({
       className,
@@ -173,7 +181,8 @@ export const fromConfig = (config: Config, capabilities: Capabilities = {}): Res
 }
 
 /**
- * The same guider with some options changed: how a pipeline's `guidanceScale` reaches its guider.
+ * The same guider with some options changed: how a pipeline's `guidanceScale` reaches its guider. It keeps the
+ * capabilities that it was made with, unless others are given.
  *
  * @example
  * ```ts
@@ -190,7 +199,8 @@ export const reconfigure = (
   guider: Shape,
   options: Config,
   capabilities?: Capabilities
-): Result.Result<Shape, GuiderError> => fromConfig({ ...guider.config, ...options }, capabilities)
+): Result.Result<Shape, GuiderError> =>
+  fromConfig({ ...guider.config, ...options }, capabilities ?? guider.capabilities)
 
 /**
  * The class names that {@link fromConfig} knows.

@@ -50,6 +50,18 @@ describe("Guider.fromConfig", () => {
   it("refuses unknown classes and options, and values that cannot be", () => {
     assert.strictEqual(failure(Guider.fromConfig({ _class_name: "Nothing" })).reason, "UnknownClass")
     assert.match(failure(Guider.fromConfig({})).message, /no _class_name.*ClassifierFreeGuidance/)
+    assert.match(
+      failure(Guider.fromConfig({ _class_name: "ClasifierFreeGuidance" })).message,
+      /^there is no guider ClasifierFreeGuidance, did you mean ClassifierFreeGuidance\?; known are /
+    )
+    for (const [none, what] of [
+      [null, "null"],
+      [[], "a list"],
+      ["ClassifierFreeGuidance", "a string"]
+    ] as const) {
+      const error = failure(Guider.fromConfig(none as unknown as Guider.Config))
+      assert.match(error.message, new RegExp(`^the configuration is ${what}, not an object; known are `))
+    }
     const cases: ReadonlyArray<readonly [Guider.Config, string, Guider.GuiderError["reason"]]> = [
       [{ guidance_scales: 7 }, "guidance_scales", "UnknownOption"],
       [{ guidance_scale: "7" }, "guidance_scale", "InvalidOption"],
@@ -70,7 +82,7 @@ describe("Guider.fromConfig", () => {
     for (const className of perturbed) {
       const error = failure(Guider.fromConfig(configOf(className)))
       assert.strictEqual(error.reason, "NeedsPerturbedModel", className)
-      assert.match(error.message, /inside the model.*ONNX.*second model.*perturbedModel/)
+      assert.match(error.message, /inside the model.*ONNX.*one model.*second model.*perturbedModel/)
       const guider = make(configOf(className))
       assert.ok(guider.predictions(momentOf(1)).some(({ model }) => model === "perturbed"))
       assert.strictEqual(guider.predictions(momentOf(1))[0]?.model, "main")
@@ -274,6 +286,15 @@ describe("Guider", () => {
         Guider.reconfigure(make(configOf("TangentialClassifierFreeGuidance")), { guidance_scale: 2 })
       )
       assert.strictEqual(yield* Effect.provide(scale, Guider.Guider.layerOf(changed)), 2)
+      for (const [className, capabilities] of [
+        ["MagnitudeAwareGuidance", { beyondDiffusers: true }],
+        ["PerturbedAttentionGuidance", { perturbedModel: true }]
+      ] as const) {
+        const made = Result.getOrThrow(Guider.fromConfig(configOf(className), capabilities))
+        const kept = Result.getOrThrow(Guider.reconfigure(made, { guidance_rescale: 0.5 }))
+        assert.deepStrictEqual(kept.capabilities, capabilities)
+        assert.isTrue(Result.isSuccess(kept.supports([1, 4, 8, 8])))
+      }
       const error = yield* Effect.flip(Effect.provide(scale, Guider.layer({ _class_name: "Nothing" })))
       assert.strictEqual(error._tag, "GuiderError")
     })

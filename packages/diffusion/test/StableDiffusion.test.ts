@@ -482,6 +482,31 @@ describe("bad input", () => {
     })
   )
 
+  it.effect("a guider may guide beyond diffusers at every scale that the caller gives", () =>
+    Effect.gen(function* () {
+      const { layer } = fakes.make()
+      const guider = (capabilities?: Guider.Capabilities) =>
+        Guider.layer({ _class_name: "MagnitudeAwareGuidance" }, capabilities)
+      for (const scales of [{}, { guidanceScale: 3 }, { guidanceRescale: 0.5 }]) {
+        const run = text2image.run({ ...base, ...scales })
+        yield* run.pipe(Effect.provide(guider({ beyondDiffusers: true })), Effect.provide(layer))
+        const error = yield* Effect.flip(run.pipe(Effect.provide(guider()), Effect.provide(layer)))
+        assert.strictEqual(error._tag === "GuiderError" && error.reason, "UnsupportedShape")
+      }
+    })
+  )
+
+  it.effect("a scale for a guider that has several is refused, and the message says what to do", () =>
+    Effect.gen(function* () {
+      const { calls, layer } = fakes.make()
+      const guider = Guider.layer({ _class_name: "FrequencyDecoupledGuidance" })
+      const run = text2image.run({ ...base, guidanceScale: 3 })
+      const error = yield* Effect.flip(run.pipe(Effect.provide(guider), Effect.provide(layer)))
+      assert.match(error.message, /takes no guidanceScale: it has guidance_scales, .*leave guidanceScale out/)
+      assert.deepStrictEqual(calls, [])
+    })
+  )
+
   it.effect("a schedule that the scheduler does not take is refused before any model runs", () =>
     Effect.gen(function* () {
       const { calls, layer } = fakes.make()

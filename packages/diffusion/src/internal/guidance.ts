@@ -43,6 +43,18 @@ export const settle = (
   if (guidanceScale === undefined && guidanceRescale === undefined) return Effect.succeed(guider)
   const known = settled.get(guider) ?? new Map<string, Result.Result<Guider.Shape, Guider.GuiderError>>()
   settled.set(guider, known)
+  // asked of its configuration: what an option's name is, a caller of the pipeline need not know
+  if (guidanceScale !== undefined && !("guidance_scale" in guider.config)) {
+    const own = "guidance_scales" in guider.config ? "it has guidance_scales, one for each level" : "it has none"
+    return Effect.fail(
+      new Guider.GuiderError({
+        className: guider.className,
+        reason: "UnknownOption",
+        option: "guidance_scale",
+        message: `${guider.className} takes no guidanceScale: ${own}; leave guidanceScale out`
+      })
+    )
+  }
   const key = `${guidanceScale} ${guidanceRescale}`
   let result = known.get(key)
   if (result === undefined) {

@@ -424,7 +424,7 @@ export const setGuidance = Block.make("setGuidance", {
       return yield* new Guider.GuiderError({
         className: guidance.className,
         reason: "NeedsPerturbedModel",
-        message: `${guidance.className} wants ${perturbed.name} of a model with changed layers, and this pipeline has one model`
+        message: `${guidance.className} wants ${perturbed.name} of a model with changed layers, and this pipeline has one model: take another guider, or a loop of one's own with two models`
       })
     }
     return { guiderState: Guider.initial, unetGuidance }

@@ -90,6 +90,8 @@ export const define =
     return Result.succeed({
       className,
       config: { ...decoded, _class_name: className },
+      // so that it can be made again with other options
+      capabilities,
       supports: (shape, numInferenceSteps) => {
         const why = unsupported?.(shape, numInferenceSteps)
         if (why === undefined) return Result.void

@@ -46,6 +46,7 @@ export interface Capabilities {
 export interface Shape {
   readonly className: string
   readonly config: Config
+  readonly capabilities?: Capabilities | undefined
   readonly supports: (shape: ReadonlyArray<number>, numInferenceSteps?: number) => Result.Result<void, GuiderError>
   readonly predictions: (moment: Moment) => ReadonlyArray<Prediction>
   readonly combine: (

@@ -58,7 +58,8 @@ export const needsPerturbedModel =
           reason: "NeedsPerturbedModel",
           message:
             `asks to ${what} inside the model, which an exported ONNX graph does not allow; ` +
-            "give the pipeline a second model or output that is exported so, and say { perturbedModel: true }"
+            "the pipelines of this library have one model; for a loop of blocks of one's own with a second model that is " +
+            "exported so, say { perturbedModel: true }"
         }
 
 export interface PerturbedOptions extends CommonOptions {
