@@ -311,12 +311,14 @@ const schedulerOf = (source: Source, folder: string, options: Scheduler.Config) 
 
 /**
  * What diffusers' pipelines of Stable Diffusion set on the scheduler that they are made with. The files of old
- * repositories lack these options, and the defaults of the scheduler classes are others.
+ * repositories lack these options, and the defaults of the scheduler classes are others. StableDiffusionInpaintPipeline
+ * alone leaves `clip_sample` and skips PNDM's Runge-Kutta steps; its ONNX form is as the others are.
  */
 const settledBy = (className: string): Scheduler.Config => ({
   steps_offset: 1,
-  clip_sample: false,
-  ...(className.endsWith("InpaintPipeline") ? { skip_prk_steps: true } : {})
+  ...(className.endsWith("InpaintPipeline") && !className.startsWith("Onnx")
+    ? { skip_prk_steps: true }
+    : { clip_sample: false })
 })
 
 /** a component over an ONNX file, with the first of these JSON files that is there */
@@ -435,8 +437,8 @@ type NeedsOf<O> = {
 /**
  * All components of a repository, as one layer over a `ModelStore`. A component that is overridden is not looked for in
  * the folder; of one with a variant, that file is taken: `{ unet: "fp16" }`. The scheduler of a Stable Diffusion
- * repository counts `steps_offset` 1 and does not clip, whatever its file says, as in diffusers; `layerScheduler` and
- * overrides are taken as they are.
+ * repository has `steps_offset` 1 and `clip_sample` false (of StableDiffusionInpaintPipeline `skip_prk_steps` true instead),
+ * whatever its file says, as in diffusers; `layerScheduler` and overrides are taken as they are.
  *
  * ```ts
  * import { Unet } from "@effect-blocks/diffusion/Components"

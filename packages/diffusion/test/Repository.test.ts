@@ -104,6 +104,32 @@ describe("Repository", () => {
     })
   )
 
+  const settled = [
+    ["StableDiffusionPipeline", "DDIMScheduler", { clip_sample: false }],
+    ["StableDiffusionPipeline", "PNDMScheduler", { skip_prk_steps: false }],
+    ["StableDiffusionImg2ImgPipeline", "DDIMScheduler", { clip_sample: false }],
+    ["OnnxStableDiffusionImg2ImgPipeline", "PNDMScheduler", { skip_prk_steps: false }],
+    ["StableDiffusionInpaintPipeline", "DDIMScheduler", { clip_sample: true }],
+    ["StableDiffusionInpaintPipeline", "PNDMScheduler", { skip_prk_steps: true }],
+    ["OnnxStableDiffusionInpaintPipeline", "DDIMScheduler", { clip_sample: false }],
+    ["OnnxStableDiffusionInpaintPipeline", "PNDMScheduler", { skip_prk_steps: false }]
+  ] as const
+  for (const [className, scheduler, options] of settled) {
+    it.effect(`settles a bare ${scheduler} as ${className} of diffusers does`, () =>
+      Effect.gen(function* () {
+        const folder = yield* copy(async (folder) => {
+          await writeFile(join(folder, "scheduler/scheduler_config.json"), JSON.stringify({ _class_name: scheduler }))
+          await writeFile(join(folder, "model_index.json"), JSON.stringify({ _class_name: className }))
+        })
+        const { config } = yield* Effect.provide(
+          Scheduler.Scheduler,
+          Repository.layer(folder).pipe(Layer.provide(untouchable))
+        )
+        assert.deepInclude(config, { steps_offset: 1, ...options })
+      })
+    )
+  }
+
   it.effect("draws from words without a vae_encoder, and says what is missing when a picture comes", () =>
     Effect.gen(function* () {
       const folder = yield* copy((folder) => rm(join(folder, "vae_encoder"), { recursive: true }))

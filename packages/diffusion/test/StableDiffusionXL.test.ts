@@ -8,6 +8,7 @@ import * as Tensor from "@effect-blocks/ops/Tensor"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
 import * as fakes from "./support/fakes.ts"
 
 const { pipeline, text2image, latents2image } = StableDiffusionXL
@@ -113,6 +114,18 @@ describe("Stable Diffusion XL", () => {
     }).pipe(Effect.provide(fake().layer))
   )
 
+  it.effect("warns where shares leave no step to run, which diffusers' blocks take", () =>
+    Effect.gen(function* () {
+      const said: Array<unknown> = []
+      const logger = Logger.make(({ message }) => void said.push(message))
+      const { timesteps } = yield* text2image
+        .run({ ...base, denoisingEnd: 0.0001 })
+        .pipe(Effect.provide(Logger.layer([logger])))
+      assert.deepStrictEqual(timesteps, [])
+      assert.match(String(said), /no step is left to run: denoisingEnd 0\.0001 leaves none of the 4 steps/)
+    }).pipe(Effect.provide(fake().layer))
+  )
+
   const refused = [
     ["latents of other channels", { imageLatents: Tensor.zeros("float32", [1, 3, 4, 4]) }, "imageLatents"],
     ["latents of odd sides", { imageLatents: Tensor.zeros("float32", [1, 4, 3, 4]) }, "imageLatents"],
@@ -122,6 +135,13 @@ describe("Stable Diffusion XL", () => {
       "imageLatents"
     ],
     ["a share beyond the end", { denoisingEnd: 1.5 }, "denoisingEnd"],
+    ["a start behind the end", { image, denoisingStart: 0.8, denoisingEnd: 0.5 }, "denoisingStart"],
+    ["a start at the end", { imageLatents, denoisingStart: 0.5, denoisingEnd: 0.5 }, "denoisingStart"],
+    [
+      "a start at the end, painting",
+      { image, maskImage: fakes.mask(), denoisingStart: 0.5, denoisingEnd: 0.5 },
+      "denoisingStart"
+    ],
     ["a size of three numbers", { originalSize: [1, 2, 3] }, "originalSize"]
   ] as const
   for (const [what, inputs, field] of refused) {

@@ -26,7 +26,10 @@ const trained = ({ config }: Scheduler.Shape): number => {
 /** 0 and 1 cut nothing off, as in diffusers */
 const cuts = (share: number | undefined): share is number => share !== undefined && share > 0 && share < 1
 
-/** The plan from `begin` on, up to `denoisingEnd`; no step may be left, where another model does them all. */
+/**
+ * The plan from `begin` on, up to `denoisingEnd`. No step may be left, where another model does them all; as a picture of
+ * mere noise is seldom meant, the log says so.
+ */
 const cut = Effect.fnUntraced(function* (
   scheduler: Scheduler.Shape,
   plan: Scheduler.Plan,
@@ -38,6 +41,10 @@ const cut = Effect.fnUntraced(function* (
     ? Schedule.endOfDenoisingEnd(plan, denoisingEnd, trained(scheduler))
     : plan.timesteps.length
   const timesteps = plan.timesteps.slice(begin, end)
+  if (timesteps.length === 0) {
+    const share = cuts(denoisingEnd) ? `denoisingEnd ${denoisingEnd}` : "what is done already"
+    yield* Effect.logWarning(`no step is left to run: ${share} leaves none of the ${plan.numInferenceSteps} steps`)
+  }
   const schedulerState = yield* Effect.fromResult(scheduler.init(plan, begin))
   return {
     plan,
@@ -85,6 +92,16 @@ export const setImageTimestepsXL = Block.make("setImageTimesteps", {
   components: { scheduler: Scheduler.Scheduler },
   run: Effect.fnUntraced(function* ({ denoisingEnd, denoisingStart, latents, strength, ...inputs }, { scheduler }) {
     const block = "setImageTimesteps"
+    // as diffusers' StableDiffusionXLImg2ImgPipeline and its inpainting refuse it
+    if (cuts(denoisingStart) && cuts(denoisingEnd) && denoisingStart >= denoisingEnd) {
+      return yield* refuse(block, [
+        {
+          field: "denoisingStart",
+          actual: `${denoisingStart} with a denoisingEnd of ${denoisingEnd}`,
+          expected: "less than denoisingEnd, so that there is something to do"
+        }
+      ])
+    }
     const plan = yield* planOf(block, scheduler, inputs)
     if (cuts(denoisingStart)) {
       const begin = Schedule.beginOfDenoisingStart(plan, denoisingStart, trained(scheduler))
