@@ -1,6 +1,6 @@
 /** Reading a golden folder: pairs of NAME.json and NAME.bin, tensors as references into the binary file. */
 import { existsSync, readdirSync, readFileSync } from "node:fs"
-import { dirname, join } from "node:path"
+import { basename, dirname, join } from "node:path"
 import * as Tensor from "@effect-blocks/ops/Tensor"
 
 /** A tensor in the binary file beside the JSON. */
@@ -10,7 +10,8 @@ export interface Reference {
   readonly dtype: "f32" | "f64" | "u8" | "i32" | "i64" | "u32"
 }
 
-const arrays = {
+/** The types of elements in a binary file. */
+export const arrays = {
   f32: Float32Array,
   f64: Float64Array,
   u8: Uint8Array,
@@ -29,7 +30,10 @@ export interface Case {
 export interface Golden {
   readonly file: string
   readonly document: Case
+  /** As they stand there: a broken document may hold other things than objects. */
   readonly cases: ReadonlyArray<Case>
+  /** The binary file beside it, where it names one. */
+  readonly bin: { readonly name: string; readonly length: number } | undefined
   readonly float32: (reference: Reference) => Tensor.Tensor<"float32">
   /** The values of any reference, as they are. */
   readonly values: <D extends Reference["dtype"]>(
@@ -37,11 +41,47 @@ export interface Golden {
   ) => InstanceType<(typeof arrays)[D]>
 }
 
-/** Opens one pair of files; a document without tensors has no second one, and one without cases is no golden document. */
-export const open = (file: string): Golden | undefined => {
-  const document = JSON.parse(readFileSync(file, "utf8")) as Case
-  if (!Array.isArray(document["cases"])) return undefined
-  const raw = typeof document["bin"] === "string" ? readFileSync(join(dirname(file), document["bin"])) : Buffer.alloc(0)
+/** A document that cannot be read; the message names it, the field and what was expected. */
+export class Unreadable extends Error {
+  override readonly name = "Unreadable"
+}
+
+export const isRecord = (value: unknown): value is Case =>
+  typeof value === "object" && value !== null && !Array.isArray(value)
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+
+const parsed = (file: string): Case => {
+  let document: unknown
+  try {
+    document = JSON.parse(readFileSync(file, "utf8"))
+  } catch (error) {
+    throw new Unreadable(`${file}: expected JSON (${messageOf(error)})`)
+  }
+  if (!isRecord(document)) throw new Unreadable(`${file}: expected an object with a list "cases"`)
+  return document
+}
+
+const binaryOf = (file: string, name: unknown): Buffer => {
+  if (name === undefined) return Buffer.alloc(0)
+  if (typeof name !== "string" || name !== basename(name))
+    throw new Unreadable(`${file}: field bin is ${JSON.stringify(name)}, expected the name of a file beside it`)
+  try {
+    return readFileSync(join(dirname(file), name))
+  } catch (error) {
+    throw new Unreadable(`${file}: field bin names ${name}, expected such a file beside it (${messageOf(error)})`)
+  }
+}
+
+/** Opens one pair of files; a document without tensors has no second one. Throws `Unreadable`. */
+export const open = (file: string): Golden => {
+  const document = parsed(file)
+  const { bin, cases } = document
+  if (!Array.isArray(cases) || cases.length === 0) {
+    const found = Array.isArray(cases) ? "empty" : cases === undefined ? "missing" : "no list"
+    throw new Unreadable(`${file}: field cases is ${found}, expected a list of at least one case`)
+  }
+  const raw = binaryOf(file, bin)
   const values = (reference: Reference) => {
     const array = arrays[reference.dtype]
     const length = Tensor.sizeOf(reference.shape) * array.BYTES_PER_ELEMENT
@@ -54,7 +94,8 @@ export const open = (file: string): Golden | undefined => {
   return {
     file,
     document,
-    cases: document["cases"],
+    cases,
+    bin: typeof bin === "string" ? { name: bin, length: raw.length } : undefined,
     values,
     float32: (reference) => Tensor.make("float32", reference.shape, values(reference))
   }

@@ -38,7 +38,8 @@ const table = (rows: ReadonlyArray<ReadonlyArray<string>>): string => {
 
 const listed = (cases: ReadonlyArray<CaseResult>): ReadonlyArray<string> =>
   cases.flatMap((one) => {
-    if (one.status === "failed") return [`failed: ${one.id}`, ...one.failures.slice(0, 5).map((line) => `  ${line}`)]
+    if (one.status === "failed")
+      return [`failed: ${one.id} (${one.file})`, ...one.failures.slice(0, 5).map((line) => `  ${line}`)]
     return one.status === "differs by design" ? [`differs by design: ${one.id}: ${one.reason}`] : []
   })
 
@@ -53,6 +54,7 @@ export const report = (summary: Summary): string => {
       `schedulers bit for bit: ${exact} of ${cases.length} cases (${Math.round((100 * exact) / cases.length)}%)`
     )
   }
+  if (summary.others.length > 0) lines.push(`no topics, nothing run: ${summary.others.join(", ")}`)
   if (summary.notRun > 0) lines.push(`not run: ${summary.notRun} cases`)
   lines.push(`${summary.passed} passed, ${summary.failed} failed`)
   return lines.join("\n")
