@@ -110,6 +110,7 @@ export type TimestepRequest = model.TimestepRequest
 /**
  * A scheduler: pure functions.
  *
+ * - `config`: all options of the class, and those of others that were given; `given`: those that were given, without defaults
  * - `setTimesteps(request)`: the plan
  * - `init(plan, begin)`: the state before model call `begin` (default 0; image-to-image begins at skipped steps x `order`,
  *   and elsewhere than at a step's first call no run begins)
@@ -181,8 +182,7 @@ export const layer: (config: Config) => Layer.Layer<Scheduler, SchedulerError> =
  * import * as Scheduler from "@effect-blocks/diffusion/Scheduler"
  *
  * const euler = Result.getOrThrow(Scheduler.fromConfig({ _class_name: "EulerDiscreteScheduler", skip_prk_steps: true }))
- * const ddim = Scheduler.fromConfig({ ...euler.config, _class_name: "DDIMScheduler" })
- * assert.ok(Result.isSuccess(ddim))
+ * assert.strictEqual(euler.config["skip_prk_steps"], true)
  *
  * const misspelt = Scheduler.fromConfig({ _class_name: "EulerDiscreteScheduler", use_karas_sigmas: true })
  * assert.match(Result.getOrThrow(Result.flip(misspelt)).message, /did you mean use_karras_sigmas/)
@@ -206,6 +206,8 @@ export const fromConfig = (config: Config): Result.Result<Shape, SchedulerError>
 
 /**
  * The same scheduler with some options changed, or another class with its options: switching solvers is this line.
+ * Defaults of the old class are not carried over, as in diffusers' `Other.from_config(old.config)`; what was given stays
+ * through classes that do not have it.
  *
  * @example
  * ```ts
@@ -216,10 +218,12 @@ export const fromConfig = (config: Config): Result.Result<Shape, SchedulerError>
  * const loaded = Result.getOrThrow(Scheduler.fromConfig({ _class_name: "DDIMScheduler", beta_start: 0.00085 }))
  * const faster = Result.getOrThrow(Scheduler.reconfigure(loaded, { _class_name: "DPMSolverMultistepScheduler" }))
  * assert.strictEqual(faster.config["beta_start"], 0.00085)
+ * // DDIM's own default is leading
+ * assert.strictEqual(faster.config["timestep_spacing"], "linspace")
  * ```
  */
 export const reconfigure = (scheduler: Shape, options: Config): Result.Result<Shape, SchedulerError> =>
-  fromConfig({ ...scheduler.config, ...options })
+  fromConfig({ ...scheduler.given, ...options })
 
 /**
  * The latents that a run from pure noise begins with: the normals times `plan.initNoiseSigma`, rounded as torch does.

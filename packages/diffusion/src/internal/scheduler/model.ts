@@ -72,6 +72,7 @@ export interface Config {
 export interface Shape {
   readonly className: string
   readonly config: Config
+  readonly given: Config
   readonly setTimesteps: (request: TimestepRequest) => Result.Result<Plan, SchedulerError>
   readonly init: (plan: Plan, begin?: number) => Result.Result<SchedulerState, SchedulerError>
   readonly scaleModelInput: (plan: Plan, state: SchedulerState, sample: Latents) => Latents

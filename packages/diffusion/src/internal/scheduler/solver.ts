@@ -89,12 +89,13 @@ export const define =
         const message = `${className}: option ${option} ${found.message}`
         return Result.fail(new SchedulerError({ className, reason: "UnsupportedOption", option, message }))
       }
-      return Result.succeed(build(className, { ...config, ...decoded, _class_name: className }, solver(decoded)))
+      const given = { ...config, _class_name: className }
+      return Result.succeed(build(className, { ...given, ...decoded }, given, solver(decoded)))
     })
 
 const nothing: History = {}
 
-const build = (className: string, config: Config, solver: Solver): Shape => {
+const build = (className: string, config: Config, given: Config, solver: Solver): Shape => {
   const failed = (reason: SchedulerError["reason"], message: string, option?: string) => {
     const named = option === undefined ? {} : { option }
     return Result.fail(new SchedulerError({ className, reason, ...named, message: `${className}: ${message}` }))
@@ -122,6 +123,7 @@ const build = (className: string, config: Config, solver: Solver): Shape => {
   return {
     className,
     config,
+    given,
     setTimesteps: (request) => {
       const problem = problemOf(className, request, solver)
       if (problem !== undefined) return failed("InvalidRequest", problem.message, problem.option)
