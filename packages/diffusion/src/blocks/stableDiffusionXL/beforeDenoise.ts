@@ -27,23 +27,30 @@ const trained = ({ config }: Scheduler.Shape): number => {
 const cuts = (share: number | undefined): share is number => share !== undefined && share > 0 && share < 1
 
 /**
- * The plan from `begin` on, up to `denoisingEnd`. No step may be left, where another model does them all; as a picture of
- * mere noise is seldom meant, the log says so.
+ * The plan from `begin` on, up to `denoisingEnd`. No step may be left, where another model does them all or the one share
+ * is not before the other: diffusers' blocks take it (its older pipelines refuse the latter), so the log says so.
  */
 const cut = Effect.fnUntraced(function* (
   scheduler: Scheduler.Shape,
   plan: Scheduler.Plan,
   begin: number,
   guidanceSteps: number,
-  denoisingEnd: number | undefined
+  {
+    denoisingEnd,
+    denoisingStart
+  }: { readonly denoisingEnd: number | undefined; readonly denoisingStart?: number | undefined }
 ) {
   const end = cuts(denoisingEnd)
     ? Schedule.endOfDenoisingEnd(plan, denoisingEnd, trained(scheduler))
     : plan.timesteps.length
   const timesteps = plan.timesteps.slice(begin, end)
   if (timesteps.length === 0) {
-    const share = cuts(denoisingEnd) ? `denoisingEnd ${denoisingEnd}` : "what is done already"
-    yield* Effect.logWarning(`no step is left to run: ${share} leaves none of the ${plan.numInferenceSteps} steps`)
+    const shares = Object.entries({ denoisingStart, denoisingEnd })
+      .flatMap(([name, share]) => (cuts(share) ? [`${name} ${share}`] : []))
+      .join(" and ")
+    yield* Effect.logWarning(
+      `no step is left to run: of ${plan.numInferenceSteps} steps ${shares || "strength"} leaves none, and what is given comes out as it is`
+    )
   }
   const schedulerState = yield* Effect.fromResult(scheduler.init(plan, begin))
   return {
@@ -74,7 +81,7 @@ export const setTimestepsXL = Block.make("setTimesteps", {
   components: { scheduler: Scheduler.Scheduler },
   run: Effect.fnUntraced(function* ({ denoisingEnd, ...inputs }, { scheduler }) {
     const plan = yield* planOf("setTimesteps", scheduler, inputs)
-    return yield* cut(scheduler, plan, 0, plan.numInferenceSteps, denoisingEnd)
+    return yield* cut(scheduler, plan, 0, plan.numInferenceSteps, { denoisingEnd })
   })
 })
 
@@ -91,28 +98,19 @@ export const setImageTimestepsXL = Block.make("setImageTimesteps", {
   outputs: stepOutputs,
   components: { scheduler: Scheduler.Scheduler },
   run: Effect.fnUntraced(function* ({ denoisingEnd, denoisingStart, latents, strength, ...inputs }, { scheduler }) {
+    const shares = { denoisingEnd, denoisingStart }
     const block = "setImageTimesteps"
-    // as diffusers' StableDiffusionXLImg2ImgPipeline and its inpainting refuse it
-    if (cuts(denoisingStart) && cuts(denoisingEnd) && denoisingStart >= denoisingEnd) {
-      return yield* refuse(block, [
-        {
-          field: "denoisingStart",
-          actual: `${denoisingStart} with a denoisingEnd of ${denoisingEnd}`,
-          expected: "less than denoisingEnd, so that there is something to do"
-        }
-      ])
-    }
     const plan = yield* planOf(block, scheduler, inputs)
     if (cuts(denoisingStart)) {
       const begin = Schedule.beginOfDenoisingStart(plan, denoisingStart, trained(scheduler))
-      return yield* cut(scheduler, plan, begin, plan.timesteps.length - begin, denoisingEnd)
+      return yield* cut(scheduler, plan, begin, plan.timesteps.length - begin, shares)
     }
     const begin = Math.min(Schedule.beginOfStrength(plan, strength), plan.timesteps.length)
     // noise of the first step's level is to be added, unless another model has begun or the noise is given
     if (denoisingStart === undefined && latents === undefined && begin >= plan.timesteps.length) {
       return yield* refuse(block, [strengthProblem(strength, plan)])
     }
-    return yield* cut(scheduler, plan, begin, plan.numInferenceSteps - begin / plan.order, denoisingEnd)
+    return yield* cut(scheduler, plan, begin, plan.numInferenceSteps - begin / plan.order, shares)
   })
 })
 
