@@ -73,7 +73,17 @@ interface Strictness {
   readonly applies: (testCase: Case, error: Scheduler.SchedulerError) => boolean
 }
 
+/** Does a schedule of the caller's own rise, or stay where it is, somewhere? */
+const risesOrStays = ({ set_timesteps }: Case): boolean =>
+  [set_timesteps?.timesteps, set_timesteps?.sigmas].some((values) =>
+    values?.some((value: number, i: number) => i > 0 && number(value) >= number(values[i - 1]))
+  )
+
 const strictness: ReadonlyArray<Strictness> = [
+  {
+    reason: "a schedule of one's own that does not fall is refused: a run is meant to remove noise",
+    applies: (testCase, { message }) => message.includes("fall from first to last") && risesOrStays(testCase)
+  },
   {
     reason: "what comes out as no number in diffusers is refused",
     applies: ({ summary }) => summary?.finite === false

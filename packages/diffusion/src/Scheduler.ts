@@ -97,7 +97,8 @@ export type Level = model.Level
  * passes to every `step` (`eta`, churn) are settled here, because they decide which steps need noise.
  *
  * - `steps`: 1 to the number of training timesteps
- * - `timesteps`, `sigmas`: schedules of one's own; they fall, or rise in classes that can run backwards
+ * - `timesteps`, `sigmas`: schedules of one's own, which fall; timesteps are below the number of training timesteps, but
+ *   for `FlowMatch*`. `sigmas` of `EDMEulerScheduler` are positions, which rise
  * - `numTrainTimesteps`: another number of training timesteps to space the steps over, for solvers with two calls a step
  * - `mu`: the logarithm of the shift, for models with dynamic shifting
  * - `strength` (0 to 1), `originalInferenceSteps`: of distilled models (LCM, TCD)

@@ -29,8 +29,14 @@ describe("configurations that found faults", () => {
       "DDIMScheduler/2", // timestep -1
       "DPMSolverMultistepScheduler/10", // three channels of a learned variance
       "DPMSolverMultistepScheduler/11", // the first timestep twice
+      "DPMSolverMultistepScheduler/5", // rises
+      "DPMSolverSinglestepScheduler/4", // rises
       "EDMEulerScheduler/3", // a list instead of a tensor
+      "EulerDiscreteScheduler/3", // rises
+      "EulerDiscreteScheduler/4", // rises
+      "FlowMatchEulerDiscreteScheduler/2", // rises
       "FlowMatchHeunDiscreteScheduler/0", // the recording's
+      "HeunDiscreteScheduler/2", // rises
       "IPNDMScheduler/1", // the recording's
       "KDPM2DiscreteScheduler/0", // the first timestep twice
       "UniPCMultistepScheduler/1", // the first timestep twice

@@ -59,8 +59,6 @@ export const fromConfig = define(className, Options, (options) => {
     schedule: (request) => {
       const problem = onlyOne(request)
       if (problem !== undefined) return problem
-      if (request.timesteps !== undefined && request.timesteps[0]! >= train)
-        return { option: "timesteps", message: `timesteps must be below num_train_timesteps (${train})` }
       const ratio = Math.floor(train / (request.steps ?? 1))
       // timesteps of the training schedule count down from its end
       const ramp =

@@ -87,8 +87,6 @@ export const fromConfig = define(className, Options, (options) => {
     schedule: (request) => {
       const problem = onlyOne(request)
       if (problem !== undefined) return problem
-      if (request.timesteps !== undefined && request.timesteps[0]! >= train)
-        return { option: "timesteps", message: `timesteps must be below num_train_timesteps (${train})` }
       const timesteps = request.timesteps?.map(Math.trunc) ?? wholeTimesteps(options, request.steps!)
       return planOf({ timesteps, noise: timesteps.map((t) => t > 0) })
     },

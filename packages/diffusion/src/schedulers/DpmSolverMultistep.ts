@@ -111,7 +111,6 @@ export const fromConfig = define(
     return {
       accepts: ["timesteps", "mu"],
       trainingTimesteps: train,
-      ownSchedule: "monotone",
       lookup: "planOrLast",
       schedule: (request) => {
         const problem = shiftProblem(options, request.mu) ?? onlyOne(request)

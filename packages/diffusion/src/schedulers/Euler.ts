@@ -100,7 +100,7 @@ export const fromConfig = define(
     return {
       accepts: ["timesteps", "sigmas", "sChurn", "sTmin", "sTmax", "sNoise"],
       trainingTimesteps: options.num_train_timesteps,
-      ownSchedule: "monotone",
+      ownSchedule: "notRising",
       lookup: "plan",
       schedule: (request) => {
         const problem = onlyOne(request)
@@ -121,6 +121,8 @@ export const fromConfig = define(
           sigmas = [...(other ?? levels), options.final_sigmas_type === "zero" ? 0 : table[0]!].map(f)
         } else {
           sigmas = request.sigmas.map(f)
+          if (sigmas.slice(0, -1).includes(0))
+            return { option: "sigmas", message: "sigmas must be above 0, but for the last" }
           // in float32, as the caller's noise levels are
           timesteps = sigmas.slice(0, -1).map((sigma) => sigmaToTimestep32(sigma, logs))
         }

@@ -72,7 +72,8 @@ export const fromConfig = define(
       accepts: ["timesteps", "sigmas", "mu"],
       trainingTimesteps: options.num_train_timesteps,
       maxSteps: anySteps,
-      ownSchedule: "monotone",
+      ownSchedule: "notRising",
+      continuousTimesteps: true,
       lookup: "plan",
       schedule: (request) => {
         const levels = flowSchedule(options, request, true)

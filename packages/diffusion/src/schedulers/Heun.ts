@@ -83,7 +83,7 @@ export const fromConfig = define(
     return {
       accepts: ["timesteps", "numTrainTimesteps"],
       trainingTimesteps: options.num_train_timesteps,
-      ownSchedule: "monotone",
+      ownSchedule: "notRising",
       lookup: "plan",
       schedule: (request) => {
         const problem = onlyOne(request)

@@ -136,7 +136,6 @@ export const fromConfig = define(
     return {
       accepts: ["sigmas", "mu"],
       trainingTimesteps: train,
-      ownSchedule: "monotone",
       lookup: "planOrLast",
       schedule: (request) => {
         if (options.use_dynamic_shifting && request.mu === undefined) return needsMu

@@ -50,8 +50,6 @@ export const distilledTimesteps = (
     }
   if (request.timesteps !== undefined) {
     const own = request.timesteps.map(Math.trunc)
-    if (own[0]! >= train)
-      return { option: "timesteps", message: `timesteps must be below num_train_timesteps (${train})` }
     const kept = Math.min(Math.trunc(own.length * strength), own.length)
     if (kept === 0)
       return { option: "strength", message: `strength (${strength}) leaves none of the ${own.length} timesteps` }

@@ -28,7 +28,7 @@ const ranges: {
 }
 
 /** Which way the timesteps or noise levels of a caller go. */
-export type Direction = "falling" | "rising" | "monotone"
+export type Direction = "falling" | "rising" | "notRising"
 
 const goes = (values: ReadonlyArray<number>, inOrder: (before: number, after: number) => boolean): boolean =>
   values.every((value, i) => i === 0 || inOrder(values[i - 1]!, value))
@@ -39,11 +39,9 @@ const directed: {
   falling: ["fall from first to last", (values) => goes(values, (before, after) => before > after)],
   rising: ["rise from first to last", (values) => goes(values, (before, after) => before < after)],
   // a level may come twice, which is a step that goes nowhere; not the first one, of which diffusers skips one
-  monotone: [
-    "fall or rise from first to last",
-    (values) =>
-      values[0] !== values[1] &&
-      (goes(values, (before, after) => before >= after) || goes(values, (before, after) => before <= after))
+  notRising: [
+    "fall from first to last",
+    (values) => values[0] !== values[1] && goes(values, (before, after) => before >= after)
   ]
 }
 
@@ -53,6 +51,7 @@ export const problemOf = (
   request: TimestepRequest,
   {
     accepts,
+    continuousTimesteps = false,
     maxSteps,
     ownSchedule = "falling",
     trainingTimesteps
@@ -61,6 +60,7 @@ export const problemOf = (
     readonly trainingTimesteps: number
     readonly maxSteps?: number
     readonly ownSchedule?: Direction
+    readonly continuousTimesteps?: boolean
   }
 ): Problem | undefined => {
   for (const [key, value] of Object.entries(request)) {
@@ -89,10 +89,16 @@ export const problemOf = (
     ["sigmas", sigmas]
   ] as const) {
     if (values === undefined) continue
+    if (!Array.isArray(values) && !ArrayBuffer.isView(values))
+      return { option: name, message: `${name} must be an array of numbers, not ${String(values)}` }
     if (values.length === 0) return { option: name, message: `${name} is empty` }
     const [expected, fits] = directed[ownSchedule]
-    if (!values.every((value) => Number.isFinite(value) && value >= 0) || !fits(values))
+    // solvers that divide by the difference of two levels cut timesteps to whole ones, which may make them equal
+    const visited = name === "timesteps" && ownSchedule === "falling" ? values.map(Math.trunc) : values
+    if (!values.every((value) => Number.isFinite(value) && value >= 0) || !fits(visited))
       return { option: name, message: `${name} must be finite, not negative, and ${expected}` }
+    if (name === "timesteps" && !continuousTimesteps && values.some((value) => value >= trainingTimesteps))
+      return { option: name, message: `timesteps must be below num_train_timesteps (${trainingTimesteps})` }
   }
   return undefined
 }

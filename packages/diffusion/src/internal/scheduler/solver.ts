@@ -23,8 +23,13 @@ export interface Solver {
   readonly trainingTimesteps: number
   /** The most steps of a run: by default as many as there are training timesteps. */
   readonly maxSteps?: number
-  /** Which way a schedule of the caller's own goes: down (the default), up, or one of them. */
+  /**
+   * Which way a schedule of the caller's own goes: down (the default), up, or down with levels that come twice, for steps
+   * that do not divide by the difference of two.
+   */
   readonly ownSchedule?: Direction
+  /** May own timesteps be any number? By default they are those of the training. */
+  readonly continuousTimesteps?: boolean
   /** May a schedule go where the training's tables have no row? For steps that look nothing up there, as noise does. */
   readonly leavesTables?: boolean
   /** The schedule, or why there is none. */
