@@ -32,6 +32,10 @@ export interface TextEncoderShape {
   readonly width: number
   /** how many `hiddenStates` it gives; none if left out */
   readonly layers?: number
+  /** ids are below this; not checked if left out */
+  readonly vocabSize?: number
+  /** the most tokens of a text; not checked if left out */
+  readonly maxLength?: number
   /** `inputIds` is `[texts, tokens]`, as the tokenizer gives it */
   readonly encode: (inputIds: Tensor<"int32">) => Effect.Effect<TextEncoding, ComponentError>
 }

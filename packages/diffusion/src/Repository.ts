@@ -364,7 +364,10 @@ const encoder = <Identifier>(
     service,
     Effect.gen(function* () {
       const path = yield* located(source)
-      return yield* onnx.textEncoder(yield* ModelStore, path, yield* graphFile(path, folder, variant))
+      const file = yield* graphFile(path, folder, variant)
+      // that of a plain export may be missing
+      const config = yield* files.optional(files.readConfig(path, join(folder, "config.json"), configs.TextEncoder))
+      return yield* onnx.textEncoder(yield* ModelStore, path, file, config ?? {})
     })
   )
 

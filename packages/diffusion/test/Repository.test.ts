@@ -50,7 +50,7 @@ describe("Repository", () => {
       const { scalingFactor, ...decoder } = yield* VaeDecoder
       assert.strictEqual(decoder.scaleFactor, 4)
       assert.strictEqual((yield* VaeEncoder).scalingFactor, scalingFactor)
-      assert.strictEqual((yield* TextEncoder).width, 256)
+      assert.deepInclude(yield* TextEncoder, { width: 256, vocabSize: 3072, maxLength: 32 })
       assert.strictEqual((yield* Scheduler.Scheduler).className, "DDIMScheduler")
       assert.strictEqual((yield* Guider.Guider).className, "ClassifierFreeGuidance")
     }).pipe(Effect.provide(Repository.layer(EmojiDiffusion.path).pipe(Layer.provide(untouchable))))

@@ -13,6 +13,7 @@ import {
   timestepLoop
 } from "@effect-blocks/diffusion/blocks/stableDiffusion/denoise"
 import * as Loop from "@effect-blocks/loop/Loop"
+import { Tokenizer } from "@effect-blocks/diffusion/Tokenizer"
 import * as Tensor from "@effect-blocks/ops/Tensor"
 import { assert, describe, it } from "@effect/vitest"
 import * as Cause from "effect/Cause"
@@ -448,6 +449,14 @@ describe("bad input", () => {
     ["a text encoder for another UNet", { overrides: { textEncoder: { width: 3 } } }, {}, "textEncoder"],
     ["a UNet for another VAE", { overrides: { unet: { outChannels: 8 } } }, {}, "unet"],
     ["a UNet of five channels", { inChannels: 5 }, {}, "unet"],
+    ["a tokenizer of more tokens", { overrides: { textEncoder: { maxLength: 3 } } }, {}, "tokenizer"],
+    ["a tokenizer of more words", { overrides: { textEncoder: { vocabSize: 1 } } }, {}, "tokenizer"],
+    [
+      "a scheduler that wants variances",
+      { scheduler: { _class_name: "DDPMScheduler", variance_type: "learned_range" } },
+      {},
+      "scheduler"
+    ],
     ["an inpainting UNet for words alone", { inChannels: 9 }, {}, "unet"],
     ["an inpainting UNet without a mask", { inChannels: 9 }, { image: fakes.picture() }, "unet"]
   ] as const
@@ -462,6 +471,20 @@ describe("bad input", () => {
       })
     )
   }
+
+  it.effect("a word that the text encoder does not have is refused before any model runs", () =>
+    Effect.gen(function* () {
+      const { inputIds } = yield* Effect.map(Tokenizer, ({ encode }) => encode(["", "cat"]))
+      const [specials, ids] = [inputIds.data.subarray(0, 4), inputIds.data.subarray(4)]
+      const vocabSize = Math.max(...ids)
+      assert.isBelow(Math.max(...specials), vocabSize)
+      const { calls, layer } = fakes.make({ overrides: { textEncoder: { vocabSize } } })
+      const error = yield* Effect.flip(Effect.provide(text2image.run({ ...base, prompt: "cat" }), layer))
+      assert.strictEqual(error._tag, "ComponentMismatch")
+      assert.match(error.message, /^tokenizer is one that gives the id \d+, expected ids below \d+, /)
+      assert.deepStrictEqual(calls, [])
+    }).pipe(Effect.provide(fakes.make().layer))
+  )
 
   it.effect("a guider that wants another model is refused before any model runs", () =>
     Effect.gen(function* () {

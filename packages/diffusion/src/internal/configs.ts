@@ -27,6 +27,12 @@ export const Unet = Schema.Struct({
   cross_attention_dim: withDefault(Schema.Union([Positive, Schema.Array(Positive).check(Schema.isMinLength(1))]), 1280)
 })
 
+/** of transformers' `CLIPTextModel`; what is not said is not checked */
+export const TextEncoder = Schema.Struct({
+  vocab_size: Schema.optionalKey(Schema.NullOr(Positive)),
+  max_position_embeddings: Schema.optionalKey(Schema.NullOr(Positive))
+})
+
 /** defaults are those of diffusers' `AutoencoderKL` */
 export const Vae = Schema.Struct({
   block_out_channels: withDefault(Channels, [64]),

@@ -131,7 +131,12 @@ const runner = (store: Store, graph: Graph, outputs: ReadonlyArray<string>) => {
   }
 }
 
-export const textEncoder = Effect.fnUntraced(function* (store: Store, folder: string, file: string) {
+export const textEncoder = Effect.fnUntraced(function* (
+  store: Store,
+  folder: string,
+  file: string,
+  config: typeof configs.TextEncoder.Type
+) {
   const graph = yield* openGraph(folder, file)
   const ids: Wanted = { dtypes: ["int32", "int64"], dims: ["batch", "length"] }
   const states: Wanted = { dtypes: float, dims: ["batch", "length", "width"] }
@@ -151,6 +156,8 @@ export const textEncoder = Effect.fnUntraced(function* (store: Store, folder: st
   const shape: TextEncoderShape = {
     width: typeof width === "number" ? width : 0,
     layers: hidden.length,
+    ...(typeof config.vocab_size === "number" ? { vocabSize: config.vocab_size } : {}),
+    ...(typeof config.max_position_embeddings === "number" ? { maxLength: config.max_position_embeddings } : {}),
     encode: (inputIds) =>
       Effect.map(
         run({

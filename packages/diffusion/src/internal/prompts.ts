@@ -37,6 +37,42 @@ const cutTo = (tokenizer: Tokenizer.Shape, ids: Tensor.Tensor<"int32">, length: 
   return Tensor.make("int32", [texts, length], data)
 }
 
+/** ids that the text encoder has no embedding for: ONNX Runtime would say so in terms of a `Gather` */
+const beyondVocabulary = (
+  component: string,
+  { data }: Tensor.Tensor<"int32">,
+  { vocabSize = Infinity }: TextEncoderShape
+): Mismatch | false => {
+  const wrong = data.find((id) => id < 0 || id >= vocabSize)
+  return (
+    wrong !== undefined && {
+      component,
+      actual: `one that gives the id ${wrong}`,
+      expected: `ids below ${vocabSize}, which is the vocabulary of the text encoder`
+    }
+  )
+}
+
+/**
+ * Whether a tokenizer is the text encoder's own: no more tokens than it takes, and the ids of start, end and padding within
+ * its vocabulary. Those of a text are looked at when it is encoded.
+ */
+export const tokenizerFits = (
+  component: string,
+  tokenizer: Tokenizer.Shape,
+  textEncoder: TextEncoderShape
+): ReadonlyArray<Mismatch | false> => {
+  const { maxLength = Infinity } = textEncoder
+  return [
+    tokenizer.maxLength > maxLength && {
+      component,
+      actual: `one that gives ${tokenizer.maxLength} tokens`,
+      expected: `at most ${maxLength}, which is what the text encoder takes`
+    },
+    beyondVocabulary(component, tokenizer.encode([""]).inputIds, textEncoder)
+  ]
+}
+
 /**
  * Every different text once, all of them in one call of the model; what is cut is logged, as diffusers does. `tokens`: for
  * a window that is shorter than the tokenizer's.
@@ -46,10 +82,12 @@ export const encode = Effect.fnUntraced(function* (
   textEncoder: TextEncoderShape,
   all: ReadonlyArray<string>,
   tokens = tokenizer.maxLength
-): Effect.fn.Return<Encoded, ComponentError> {
+): Effect.fn.Return<Encoded, ComponentError | ComponentMismatch> {
   if (all.length === 0) return { ...nothing, rowOf: () => 0, removed: [] }
   const texts = [...new Set(all)]
   const { inputIds, truncated } = tokenizer.encode(texts)
+  const beyond = beyondVocabulary("tokenizer", inputIds, textEncoder)
+  if (beyond !== false) return yield* new ComponentMismatch(beyond)
   for (const { index, removed } of truncated) {
     yield* Effect.logWarning(
       `the text encoder takes ${tokenizer.maxLength} tokens: of prompt '${ellipsis(texts[index]!)}' it does not see '${ellipsis(removed)}'`

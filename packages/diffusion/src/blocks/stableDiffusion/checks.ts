@@ -28,12 +28,15 @@ import {
   promptProblems,
   secondProblems,
   skipProblem,
+  tokenizerFits,
   widthProblems
 } from "../../internal/prompts.ts"
 import { refuse, refuseAny } from "../../internal/refuse.ts"
 import { latentShape } from "../../internal/runs.ts"
 import type { Models } from "../../internal/sizes.ts"
 import { latentsSides, paintedSides, pictureSides, textSides } from "../../internal/sizes.ts"
+import { Scheduler } from "../../Scheduler.ts"
+import { Tokenizer, Tokenizer2 } from "../../Tokenizer.ts"
 
 const refuseMismatch = (problems: ReadonlyArray<Mismatch | false>) => {
   const found = problems.find((problem) => problem !== false)
@@ -69,17 +72,42 @@ const unetFits = (unet: Unet["Service"], vae: VaeDecoder["Service"], xl: boolean
   ]
 }
 
-const componentsFit = (
-  textEncoder: TextEncoder["Service"],
-  unet: Unet["Service"],
-  vae: VaeDecoder["Service"]
-): ReadonlyArray<Mismatch | false> => [
+/** DDPM takes its noise from the second half of the UNet's output; others do without */
+const schedulerFits = (
+  { className, config }: Scheduler["Service"],
+  { outChannels }: Unet["Service"],
+  { latentChannels }: VaeDecoder["Service"]
+): ReadonlyArray<Mismatch | false> => {
+  const type = config["variance_type"]
+  return [
+    className === "DDPMScheduler" &&
+      (type === "learned" || type === "learned_range") &&
+      outChannels !== 2 * latentChannels && {
+        component: "scheduler",
+        actual: `DDPMScheduler with variance_type ${type}, for UNets that give ${2 * latentChannels} channels`,
+        expected: `a variance_type that is not learned (fixed_small), as the UNet gives ${outChannels} channels`
+      }
+  ]
+}
+
+interface Parts {
+  readonly scheduler: Scheduler["Service"]
+  readonly textEncoder: TextEncoder["Service"]
+  readonly tokenizer: Tokenizer["Service"]
+  readonly unet: Unet["Service"]
+  readonly vae: VaeDecoder["Service"]
+}
+const parts = { scheduler: Scheduler, textEncoder: TextEncoder, tokenizer: Tokenizer, unet: Unet, vae: VaeDecoder }
+
+const componentsFit = ({ scheduler, textEncoder, tokenizer, unet, vae }: Parts): ReadonlyArray<Mismatch | false> => [
+  ...tokenizerFits("tokenizer", tokenizer, textEncoder),
   textEncoder.width !== unet.crossAttentionDim && {
     component: "textEncoder",
     actual: `a model that gives ${textEncoder.width} channels`,
     expected: `${unet.crossAttentionDim}, which is what the UNet takes`
   },
-  ...unetFits(unet, vae, false)
+  ...unetFits(unet, vae, false),
+  ...schedulerFits(scheduler, unet, vae)
 ]
 
 /** Checks that the components belong together: what one gives, the next must take. */
@@ -91,14 +119,14 @@ export const checkComponents = Block.make("checkComponents", {
     negativePromptEmbeds: Fields.givenNegativePromptEmbeds
   },
   outputs: {},
-  components: { textEncoder: TextEncoder, unet: Unet, vae: VaeDecoder },
-  run: ({ clipSkip, ...given }, { textEncoder, unet, vae }) =>
+  components: parts,
+  run: ({ clipSkip, ...given }, components) =>
     Effect.andThen(
-      refuseMismatch(componentsFit(textEncoder, unet, vae)),
+      refuseMismatch(componentsFit(components)),
       Effect.as(
         refuseAny("checkComponents", [
-          skipProblem(clipSkip, 1, textEncoder),
-          ...widthProblems(given, unet.crossAttentionDim)
+          skipProblem(clipSkip, 1, components.textEncoder),
+          ...widthProblems(given, components.unet.crossAttentionDim)
         ]),
         {}
       )
@@ -110,12 +138,12 @@ export const checkComponentsLCM = Block.make("checkComponents", {
   description: "Checks that the components fit each other, and given text states the UNet",
   inputs: { clipSkip: Fields.clipSkip, promptEmbeds: Fields.givenPromptEmbeds },
   outputs: {},
-  components: { textEncoder: TextEncoder, unet: Unet, vae: VaeDecoder },
-  run: ({ clipSkip, ...given }, { textEncoder, unet, vae }) =>
+  components: parts,
+  run: ({ clipSkip, ...given }, components) =>
     Effect.andThen(
       refuseMismatch([
-        ...componentsFit(textEncoder, unet, vae),
-        unet.timeCondProjDim === undefined && {
+        ...componentsFit(components),
+        components.unet.timeCondProjDim === undefined && {
           component: "unet",
           actual: "a model without guidance embedding",
           expected: "one of the latent-consistency family (time_cond_proj_dim)"
@@ -123,8 +151,8 @@ export const checkComponentsLCM = Block.make("checkComponents", {
       ]),
       Effect.as(
         refuseAny("checkComponents", [
-          skipProblem(clipSkip, 1, textEncoder),
-          ...widthProblems(given, unet.crossAttentionDim)
+          skipProblem(clipSkip, 1, components.textEncoder),
+          ...widthProblems(given, components.unet.crossAttentionDim)
         ]),
         {}
       )
@@ -143,10 +171,12 @@ export const checkComponentsXL = Block.make("checkComponents", {
     ...pooledFields
   },
   outputs: {},
-  components: { textEncoder: TextEncoder, textEncoder2: TextEncoder2, unet: Unet, vae: VaeDecoder },
-  run: ({ clipSkip, ...given }, { textEncoder, textEncoder2, unet, vae }) =>
+  components: { ...parts, tokenizer2: Tokenizer2, textEncoder2: TextEncoder2 },
+  run: ({ clipSkip, ...given }, { scheduler, textEncoder, textEncoder2, tokenizer, tokenizer2, unet, vae }) =>
     Effect.andThen(
       refuseMismatch([
+        ...tokenizerFits("tokenizer", tokenizer, textEncoder),
+        ...tokenizerFits("tokenizer2", tokenizer2, textEncoder2),
         missingLayers("textEncoder", textEncoder, 2),
         missingLayers("textEncoder2", textEncoder2, 2),
         textEncoder.width + textEncoder2.width !== unet.crossAttentionDim && {
@@ -154,7 +184,8 @@ export const checkComponentsXL = Block.make("checkComponents", {
           actual: `a model that gives ${textEncoder2.width} channels, and the first text encoder ${textEncoder.width}`,
           expected: `${unet.crossAttentionDim} together, which is what the UNet takes`
         },
-        ...unetFits(unet, vae, true)
+        ...unetFits(unet, vae, true),
+        ...schedulerFits(scheduler, unet, vae)
       ]),
       Effect.as(
         refuseAny("checkComponents", [
