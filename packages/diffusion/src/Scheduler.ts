@@ -112,6 +112,8 @@ export type TimestepRequest = model.TimestepRequest
  * A scheduler: pure functions.
  *
  * - `config`: all options of the class, and those of others that were given; `given`: those that were given, without defaults
+ * - `outputChannels(channels)`: how many channels the model's output may have for a sample of `channels`: as many, or twice
+ *   as many where the variance is learned
  * - `setTimesteps(request)`: the plan
  * - `init(plan, begin)`: the state before model call `begin` (default 0; image-to-image begins at skipped steps x `order`,
  *   and elsewhere than at a step's first call no run begins)

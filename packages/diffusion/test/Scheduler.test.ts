@@ -388,6 +388,29 @@ describe("init and step", () => {
   })
 })
 
+describe("the model's output", () => {
+  it("has the sample's channels, or as many again where its variance is learned", () => {
+    for (const { className, scheduler } of classes) {
+      assert.deepStrictEqual(scheduler.outputChannels(4), [4], className)
+      for (const variance_type of ["learned", "learned_range"]) {
+        const learned = Result.getOrThrow(Scheduler.reconfigure(scheduler, { variance_type }))
+        const dropped = /^(DPMSolver(Multi|Single)step|DPMSolverMultistepInverse|SASolver)Scheduler$/.test(className)
+        const expected = className === "DDPMScheduler" ? [8] : dropped ? [4, 8] : [4]
+        assert.deepStrictEqual(learned.outputChannels(4), expected, className)
+      }
+    }
+  })
+
+  it("is refused in words where the learned variance is missing", () => {
+    const ddpm = make({ _class_name: "DDPMScheduler", variance_type: "learned_range" })
+    const plan = Result.getOrThrow(ddpm.setTimesteps({ steps: 2 }))
+    const state = Result.getOrThrow(ddpm.init(plan))
+    const zero = Tensor.zeros("float32", [1, 4, 2, 2])
+    const step = () => ddpm.step(plan, state, { modelOutput: zero, sample: zero, noise: zero })
+    assert.throws(step, /must have twice the sample's channels, as variance_type is learned_range.*set variance_type/)
+  })
+})
+
 describe("addNoise", () => {
   const [original, rng] = Rng.normal(Rng.make(1), [2, 4, 4, 4])
   const [noise] = Rng.normal(rng, [2, 4, 4, 4])

@@ -81,9 +81,11 @@ export const fromConfig = define(className, Options, (options) => {
   const train = options.num_train_timesteps
   const alphas = alphasCumprod(options)
   const type = options.variance_type
+  const learned = type === "learned" || type === "learned_range"
   return {
     accepts: ["timesteps"],
     trainingTimesteps: train,
+    outputChannels: (channels) => [learned ? 2 * channels : channels],
     schedule: (request) => {
       const problem = onlyOne(request)
       if (problem !== undefined) return problem
@@ -115,7 +117,9 @@ export const fromConfig = define(className, Options, (options) => {
           addInto(mixed(ofClean, clean.data, ofSample, sample.data), fixedDeviation(type, least, beta), noise.data)
         )
       if (modelOutput.data.length !== 2 * sample.data.length)
-        throw new TypeError(`${className}: variance_type ${type} needs twice the sample's channels, not ${modelOutput}`)
+        throw new TypeError(
+          `${className}: the model's output must have twice the sample's channels, as variance_type is ${type}; it is ${modelOutput}, the sample ${sample}: set variance_type to fixed_small for a model that learned no variance`
+        )
       const drawn = learnedNoise(modelOutput, noise.data, type === "learned" ? undefined : [log(least), log(beta)])
       return done(addMixedInto(drawn, ofClean, clean.data, ofSample, sample.data))
     },

@@ -26,7 +26,7 @@ import {
   thresholdOptions,
   varianceType
 } from "../internal/scheduler/options.ts"
-import { meanOf, solverOutput } from "../internal/scheduler/output.ts"
+import { meanOf, solverOutput, withoutVariance } from "../internal/scheduler/output.ts"
 import { onlyOne } from "../internal/scheduler/request.ts"
 import { flowSigmas, interpolated, isRespaced, lu, respaced, sigmaToTimestep } from "../internal/scheduler/sigmas.ts"
 import { define, indexOf, planOf } from "../internal/scheduler/solver.ts"
@@ -131,6 +131,7 @@ export const fromConfig = define(
         algorithm === "sde-dpmsolver"
           ? thirdOrderProblem(plan, begin, algorithm, (index) => orderAt(options, plan, { begin, index, history: {} }))
           : undefined,
+      outputChannels: withoutVariance(options),
       step: (plan, state, { modelOutput, noise, sample }) => {
         const at = (k: number) => mark(plan.sigmas[state.index + k]!, flow)
         const mean = options.variance_type === null ? modelOutput : meanOf(modelOutput, sample)

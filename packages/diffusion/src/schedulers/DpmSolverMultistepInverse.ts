@@ -25,7 +25,7 @@ import {
   thresholdOptions,
   varianceType
 } from "../internal/scheduler/options.ts"
-import { meanOf, solverOutput } from "../internal/scheduler/output.ts"
+import { meanOf, solverOutput, withoutVariance } from "../internal/scheduler/output.ts"
 import { flowSigmas, interpolated, respaced, sigmaToTimestep } from "../internal/scheduler/sigmas.ts"
 import { define, indexOf, planOf } from "../internal/scheduler/solver.ts"
 
@@ -133,6 +133,7 @@ export const fromConfig = define(
         algorithm.startsWith("sde")
           ? thirdOrderProblem(plan, begin, algorithm, (index) => orderAt(orders, plan, { begin, index, history: {} }))
           : undefined,
+      outputChannels: withoutVariance(options),
       step: (plan, state, { modelOutput, noise, sample }) => {
         const at = (k: number) => mark(plan.sigmas[state.index + k]!, flow)
         const mean = options.variance_type === null ? modelOutput : meanOf(modelOutput, sample)

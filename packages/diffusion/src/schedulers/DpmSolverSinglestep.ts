@@ -25,7 +25,7 @@ import {
   thresholdOptions,
   varianceType
 } from "../internal/scheduler/options.ts"
-import { meanOf, solverOutput } from "../internal/scheduler/output.ts"
+import { meanOf, solverOutput, withoutVariance } from "../internal/scheduler/output.ts"
 import { onlyOne } from "../internal/scheduler/request.ts"
 import { flowSigmas, interpolated, isRespaced, respaced, sigmaToTimestep } from "../internal/scheduler/sigmas.ts"
 import { applySinglestep, ordersOf } from "../internal/scheduler/singlestep.ts"
@@ -120,6 +120,7 @@ export const fromConfig = define(
           tables: { orders: ordersOf(n, most, lowers, final === "zero") }
         })
       },
+      outputChannels: withoutVariance(options),
       step: (plan, { history, index }, { modelOutput, noise, sample }) => {
         // history: outputs, and the sample that the current group of calls began with
         const at = (k: number) => mark(plan.sigmas[index + k]!, flow)

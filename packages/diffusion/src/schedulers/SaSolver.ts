@@ -24,7 +24,7 @@ import {
   thresholdOptions,
   varianceType
 } from "../internal/scheduler/options.ts"
-import { meanOf, solverOutput } from "../internal/scheduler/output.ts"
+import { meanOf, solverOutput, withoutVariance } from "../internal/scheduler/output.ts"
 import { weightsOfAlpha } from "../internal/scheduler/prediction.ts"
 import { stochasticAdams } from "../internal/scheduler/sa.ts"
 import { flowSigmas, interpolated, respaced, sigmaToTimestep } from "../internal/scheduler/sigmas.ts"
@@ -123,6 +123,7 @@ export const fromConfig = define(
           noise: timesteps.map(() => true)
         })
       },
+      outputChannels: withoutVariance(options),
       step: (plan, { begin, history, index }, { modelOutput, noise, sample }) => {
         // history: outputs, the sample that the last prediction started from, and the noise it took
         const { last, noise: drawn, outputs = [] } = history

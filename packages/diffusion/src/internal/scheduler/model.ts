@@ -73,6 +73,7 @@ export interface Shape {
   readonly className: string
   readonly config: Config
   readonly given: Config
+  readonly outputChannels: (channels: number) => ReadonlyArray<number>
   readonly setTimesteps: (request: TimestepRequest) => Result.Result<Plan, SchedulerError>
   readonly init: (plan: Plan, begin?: number) => Result.Result<SchedulerState, SchedulerError>
   readonly scaleModelInput: (plan: Plan, state: SchedulerState, sample: Latents) => Latents

@@ -52,6 +52,12 @@ const channelsOf = (tensor: Latents, from: number, to: number): Latents => {
   return Tensor.make("float32", [batch, to - from, ...rest], out)
 }
 
+/** The channels of an output whose second half, where it has one, is a learned variance that the solver does not use. */
+export const withoutVariance =
+  ({ variance_type: type }: { readonly variance_type: string | null }) =>
+  (channels: number): ReadonlyArray<number> =>
+    type === null ? [channels] : [channels, 2 * channels]
+
 /** The first half of an output whose second half is a learned variance; an output without one as it is. */
 export const meanOf = (output: Latents, sample: Latents): Latents =>
   output.shape[1] === sample.shape[1] ? output : channelsOf(output, 0, sample.shape[1]!)

@@ -36,6 +36,8 @@ export interface Solver {
   readonly schedule: (request: TimestepRequest) => Plan | Problem
   /** Says why a run's coefficients cannot be computed, where they cannot. */
   readonly unsolvable?: (plan: Plan, begin: number) => string | undefined
+  /** The channels that the model's output may have for a sample of so many: by default as many. */
+  readonly outputChannels?: (channels: number) => ReadonlyArray<number>
   readonly scaleModelInput?: (plan: Plan, state: SchedulerState, sample: Latents) => Latents
   readonly noiseShape?: (plan: Plan, state: SchedulerState, sample: Latents) => ReadonlyArray<number>
   readonly step: (
@@ -129,6 +131,7 @@ const build = (className: string, config: Config, given: Config, solver: Solver)
     className,
     config,
     given,
+    outputChannels: solver.outputChannels ?? ((channels) => [channels]),
     setTimesteps: (request) => {
       const problem = problemOf(className, request, solver)
       if (problem !== undefined) return failed("InvalidRequest", problem.message, problem.option)
