@@ -17,6 +17,7 @@ import * as Schema from "effect/Schema"
 import { like, scaled } from "./internal/scheduler/arithmetic.ts"
 import * as model from "./internal/scheduler/model.ts"
 import { registry } from "./internal/scheduler/registry.ts"
+import { suggest } from "./internal/suggest.ts"
 
 /**
  * A schedule: what `setTimesteps` gives for a request. Plain JSON, the same shape for every solver.
@@ -192,17 +193,22 @@ export const layer: (config: Config) => Layer.Layer<Scheduler, SchedulerError> =
  * ```
  */
 export const fromConfig = (config: Config): Result.Result<Shape, SchedulerError> => {
+  const read = decodeRecord(config)
+  if (Result.isFailure(read)) return Result.fail(unreadable(`expected an object of options, not ${String(config)}`))
   const name = config["_class_name"]
   const solver = typeof name === "string" ? registry.get(name) : undefined
   if (solver !== undefined) return solver.fromConfig(config)
   const className = String(name)
-  const problem = name === undefined ? "the configuration has no _class_name" : `there is no scheduler ${className}`
+  const problem =
+    name === undefined
+      ? "the configuration has no _class_name"
+      : `there is no scheduler ${className}${suggest(className, classNames)}`
   return Result.fail(
     new SchedulerError({
       className,
       reason: "UnknownClass",
       option: "_class_name",
-      message: `${problem}; known are ${classNames.join(", ")}`
+      message: `${problem}; known, each followed by Scheduler: ${classNames.map((known) => known.replace(/Scheduler$/, "")).join(", ")}`
     })
   )
 }
@@ -276,19 +282,20 @@ export const classNames: ReadonlyArray<string> = [...registry.keys()].toSorted()
  * ```
  */
 export const parseConfig = (text: string): Result.Result<Config, SchedulerError> => {
-  const failed = (message: string) =>
-    new SchedulerError({
-      className: "unknown",
-      reason: "InvalidOption",
-      message: `scheduler configuration: ${message}`
-    })
   const quoted = text.replace(/"(?:[^"\\]|\\.)*"|-?\bInfinity\b|\bNaN\b/g, (token) =>
     token.startsWith('"') ? token : `"${token}"`
   )
   return Result.flatMap(
-    Result.try({ try: (): unknown => JSON.parse(quoted), catch: (error) => failed(String(error)) }),
-    (value) => Result.mapError(decodeRecord(value), () => failed("expected an object of options"))
+    Result.try({ try: (): unknown => JSON.parse(quoted), catch: (error) => unreadable(String(error)) }),
+    (value) => Result.mapError(decodeRecord(value), () => unreadable("expected an object of options"))
   )
 }
+
+const unreadable = (message: string) =>
+  new SchedulerError({
+    className: "unknown",
+    reason: "InvalidOption",
+    message: `scheduler configuration: ${message}`
+  })
 
 const decodeRecord = Schema.decodeUnknownResult(Schema.Record(Schema.String, Schema.Unknown))

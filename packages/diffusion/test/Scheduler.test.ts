@@ -28,9 +28,30 @@ const classes = Scheduler.classNames.map((className) => ({ className, scheduler:
 
 describe("Scheduler.fromConfig", () => {
   it("refuses an unknown class and names those it knows", () => {
-    refused(Scheduler.fromConfig({ _class_name: "FancyScheduler" }), "UnknownClass", /FancyScheduler.*DDIMScheduler/)
+    refused(
+      Scheduler.fromConfig({ _class_name: "FancyScheduler" }),
+      "UnknownClass",
+      /FancyScheduler.*known, each followed by Scheduler: .* DDIM, /
+    )
     refused(Scheduler.fromConfig({}), "UnknownClass", /no _class_name/)
     refused(Scheduler.fromConfig({ _class_name: 7 }), "UnknownClass", /there is no scheduler 7/)
+    const near = Scheduler.fromConfig({ _class_name: "EulrDiscreteScheduler" })
+    refused(near, "UnknownClass", /EulrDiscreteScheduler, did you mean EulerDiscreteScheduler\?/)
+  })
+
+  it("refuses what is no object of options, and no request", () => {
+    // as JSON may give them to a program in JavaScript
+    for (const config of JSON.parse('[null, 5, "DDIMScheduler", [1]]'))
+      refused(Scheduler.fromConfig(config), "InvalidOption", /expected an object of options/)
+    const euler = make({ _class_name: Euler.className })
+    for (const request of [undefined, ...JSON.parse('[null, 5, "5"]')])
+      refused(euler.setTimesteps(request), "InvalidRequest", /setTimesteps needs an object/)
+    for (const timesteps of JSON.parse('[5, "5", {}, null]'))
+      refused(euler.setTimesteps({ timesteps }), "InvalidRequest", /timesteps must be an array of numbers/)
+    for (const timesteps of JSON.parse('[["5"], [null], [[5]]]'))
+      refused(euler.setTimesteps({ timesteps }), "InvalidRequest", /timesteps must be finite/)
+    for (const steps of JSON.parse('["5", null, [5]]'))
+      refused(euler.setTimesteps({ steps }), "InvalidRequest", /steps must be a whole number/)
   })
 
   it("refuses an option that no class has, with a suggestion", () => {
@@ -38,6 +59,23 @@ describe("Scheduler.fromConfig", () => {
     assert.strictEqual(error.reason, "UnknownOption")
     assert.strictEqual(error.option, "use_karas_sigmas")
     assert.match(error.message, /did you mean use_karras_sigmas/)
+    // of another class too, whose options are allowed
+    const foreign = Scheduler.fromConfig({ _class_name: "DDIMScheduler", use_karas_sigmas: true })
+    refused(foreign, "UnknownOption", /did you mean use_karras_sigmas/)
+    const nowhere = Scheduler.fromConfig({ _class_name: "DDIMScheduler", colour: "red" })
+    refused(nowhere, "UnknownOption", /no scheduler has an option colour: remove the key/)
+  })
+
+  it("ignores options that schedulers of diffusers had once", () => {
+    for (const { className, scheduler } of classes) {
+      const old = { timestep_values: null, tensor_format: "pt", predict_epsilon: true }
+      const read = Result.getOrThrow(Scheduler.reconfigure(scheduler, old))
+      assert.deepStrictEqual(
+        Result.getOrThrow(read.setTimesteps({ steps: 5 })),
+        Result.getOrThrow(scheduler.setTimesteps({ steps: 5 })),
+        className
+      )
+    }
   })
 
   it("keeps options of other classes, as files from the hub carry them", () => {
@@ -54,6 +92,9 @@ describe("Scheduler.fromConfig", () => {
       [{ num_train_timesteps: 0 }, "num_train_timesteps"],
       [{ num_train_timesteps: 10.5 }, "num_train_timesteps"],
       [{ beta_start: -1 }, "beta_start"],
+      [{ beta_start: 1 }, "beta_start"],
+      [{ beta_end: 3 }, "beta_end"],
+      [{ trained_betas: [0.1, 1] }, "trained_betas"],
       [{ trained_betas: ["a"] }, "trained_betas"],
       [{ sigma_max: Infinity }, "sigma_max"]
     ]
@@ -98,6 +139,10 @@ describe("Scheduler.fromConfig", () => {
   it("refuses options that contradict each other", () => {
     const cases: ReadonlyArray<readonly [string, Scheduler.Config, string]> = [
       [Euler.className, { use_karras_sigmas: true, use_beta_sigmas: true }, "use_beta_sigmas"],
+      [Euler.className, { use_karras_sigmas: true, sigma_min: 10, sigma_max: 1 }, "sigma_min"],
+      ["EDMEulerScheduler", { sigma_min: 100 }, "sigma_min"],
+      ["EDMDPMSolverMultistepScheduler", { sigma_max: 0.001 }, "sigma_min"],
+      ["CMStochasticIterativeScheduler", { sigma_min: 80 }, "sigma_min"],
       ["DPMSolverMultistepScheduler", { algorithm_type: "dpmsolver" }, "final_sigmas_type"],
       [
         "DPMSolverMultistepScheduler",
@@ -224,6 +269,23 @@ describe("setTimesteps", () => {
     refused(own("DPMSolverMultistepScheduler", falling, { use_flow_sigmas: true }), "InvalidRequest", /use_flow_sigmas/)
     const nowhere = own("DPMSolverMultistepInverseScheduler", { steps: 3 }, { lambda_min_clipped: 5 })
     refused(nowhere, "InvalidRequest", /lambda_min_clipped \(5\) leaves no timestep/)
+  })
+
+  it("refuses a range of noise levels of which one end is beyond the other, that of the training", () => {
+    for (const [options, option] of [
+      [{ sigma_min: 200 }, "sigma_min"],
+      [{ sigma_max: 0.001 }, "sigma_max"]
+    ] as const)
+      for (const spacing of ["use_karras_sigmas", "use_exponential_sigmas"]) {
+        const euler = make({ _class_name: Euler.className, [spacing]: true, ...options })
+        const error = failure(euler.setTimesteps({ steps: 4 }))
+        assert.deepStrictEqual([error.reason, error.option], ["InvalidRequest", option])
+        assert.match(error.message, /makes noise levels rise/)
+      }
+    // without a spacing the range is not used, and of another class not looked at
+    assert.isTrue(Result.isSuccess(make({ _class_name: Euler.className, sigma_min: 200 }).setTimesteps({ steps: 4 })))
+    const inverse = make({ _class_name: "DPMSolverMultistepInverseScheduler", sigma_min: 200 })
+    assert.isTrue(Result.isSuccess(inverse.setTimesteps({ steps: 4 })))
   })
 
   it("looks timesteps up with the precision of the table", () => {

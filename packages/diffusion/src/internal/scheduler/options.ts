@@ -2,6 +2,7 @@
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
+import { suggest } from "../suggest.ts"
 import { type Config, SchedulerError } from "./model.ts"
 
 export const option = <S extends Schema.Codec<any, any>>(schema: S, value: S["Encoded"]) =>
@@ -25,18 +26,27 @@ export const oneOf = <const L extends ReadonlyArray<string>>(values: L, value: L
   option(Schema.Literals(values), value)
 export const orNull = <S extends Schema.Codec<any, any>>(schema: S) => option(Schema.NullOr(schema), null)
 
+/** The share of variance that a training timestep adds: all of it would leave no signal to divide by. */
+const beta = Schema.Finite.check(
+  Schema.isBetween({ minimum: 0, maximum: 1, exclusiveMinimum: true, exclusiveMaximum: true })
+)
+
 /** Betas of one's own: none of them would be no schedule. */
-export const trained_betas = orNull(Schema.Array(Schema.Finite).check(Schema.isMinLength(1)))
+export const trained_betas = orNull(
+  Schema.Array(Schema.Finite.check(Schema.isBetween({ minimum: 0, maximum: 1, exclusiveMaximum: true }))).check(
+    Schema.isMinLength(1)
+  )
+)
 
 export const betaOptions = {
   num_train_timesteps: trainingTimesteps(1000),
-  beta_start: positive(0.0001),
-  beta_end: positive(0.02),
+  beta_start: option(beta, 0.0001),
+  beta_end: option(beta, 0.02),
   trained_betas
 }
 
 /** The range that Stable Diffusion was trained on: the defaults of some solvers. */
-export const stableDiffusionBetas = { ...betaOptions, beta_start: positive(0.00085), beta_end: positive(0.012) }
+export const stableDiffusionBetas = { ...betaOptions, beta_start: option(beta, 0.00085), beta_end: option(beta, 0.012) }
 
 export const spacingOptions = (value: "linspace" | "leading" | "trailing") => ({
   timestep_spacing: oneOf(["linspace", "leading", "trailing"], value),
@@ -96,6 +106,9 @@ const foreign = new Set(
   ).split(" ")
 )
 
+/** What diffusers ignores by now: options that its schedulers had once, which old files on the hub still carry. */
+const retired = new Set(["timestep_values", "tensor_format", "predict_epsilon"])
+
 const failed = (className: string, reason: SchedulerError["reason"], option: string, message: string) =>
   Result.fail(new SchedulerError({ className, reason, option, message: `${className}: ${message}` }))
 
@@ -110,8 +123,9 @@ export const decode = <F extends Schema.Struct.Fields>(
     if (key.startsWith("_")) continue
     const field = options.fields[key]
     if (field === undefined) {
-      if (foreign.has(key)) continue
-      return failed(className, "UnknownOption", key, `no scheduler has an option ${key}${hint(key, options.fields)}`)
+      if (foreign.has(key) || retired.has(key)) continue
+      const meant = suggest(key, [...Object.keys(options.fields), ...foreign])
+      return failed(className, "UnknownOption", key, `no scheduler has an option ${key}${meant || ": remove the key"}`)
     }
     const single = Schema.decodeUnknownResult(Schema.Struct({ [key]: field }) as any)({ [key]: value })
     if (Result.isFailure(single)) {
@@ -124,13 +138,4 @@ export const decode = <F extends Schema.Struct.Fields>(
     Schema.decodeUnknownResult(options as any)(own) as Result.Result<Schema.Struct<F>["Type"], Schema.SchemaError>,
     (error) => new SchedulerError({ className, reason: "InvalidOption", message: `${className}: ${error.message}` })
   )
-}
-
-const hint = (key: string, fields: object): string => {
-  const letters = (text: string) => new Set(text)
-  const near = Object.keys(fields).find((name) => {
-    const shared = [...letters(name)].filter((letter) => key.includes(letter)).length
-    return Math.abs(name.length - key.length) <= 2 && shared >= letters(name).size - 1 && name[0] === key[0]
-  })
-  return near === undefined ? "" : `; did you mean ${near}?`
 }

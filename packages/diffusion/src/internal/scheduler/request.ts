@@ -63,6 +63,8 @@ export const problemOf = (
     readonly continuousTimesteps?: boolean
   }
 ): Problem | undefined => {
+  if (typeof request !== "object" || request === null)
+    return { option: "steps", message: `setTimesteps needs an object of settings, not ${String(request)}` }
   for (const [key, value] of Object.entries(request)) {
     if (key === "steps" || value === undefined) continue
     const setting = accepts.find((name) => name === key)

@@ -76,6 +76,12 @@ const betasForTraining = (options: Config): Contradiction | undefined => {
   return { option: "trained_betas", message: `has ${betas.length} values for num_train_timesteps ${String(rows)}` }
 }
 
+/** The levels of a schedule fall from the most to the least. */
+const levelsInOrder = ({ sigma_max: most, sigma_min: least }: Config): Contradiction | undefined =>
+  typeof least === "number" && typeof most === "number" && least >= most
+    ? { option: "sigma_min", message: `(${least}) must be below sigma_max (${most})` }
+    : undefined
+
 /**
  * A class of scheduler: its options are decoded, contradictions are reported, and the solver is built once; what it
  * closes over never changes.
@@ -89,7 +95,7 @@ export const define =
   ) =>
   (config: Config = {}): Result.Result<Shape, SchedulerError> =>
     Result.flatMap(decode(className, options, config), (decoded) => {
-      for (const check of [betasForTraining, ...checks]) {
+      for (const check of [betasForTraining, levelsInOrder, ...checks]) {
         const found = check(decoded)
         if (found === undefined) continue
         const { option } = found
@@ -97,12 +103,12 @@ export const define =
         return Result.fail(new SchedulerError({ className, reason: "UnsupportedOption", option, message }))
       }
       const given = { ...config, _class_name: className }
-      return Result.succeed(build(className, { ...given, ...decoded }, given, solver(decoded)))
+      return Result.succeed(build(className, given, decoded, solver(decoded)))
     })
 
 const nothing: History = {}
 
-const build = (className: string, config: Config, given: Config, solver: Solver): Shape => {
+const build = (className: string, given: Config, options: Config, solver: Solver): Shape => {
   const failed = (reason: SchedulerError["reason"], message: string, option?: string) => {
     const named = option === undefined ? {} : { option }
     return Result.fail(new SchedulerError({ className, reason, ...named, message: `${className}: ${message}` }))
@@ -129,7 +135,7 @@ const build = (className: string, config: Config, given: Config, solver: Solver)
   const velocity = solver.velocityWeights === undefined ? undefined : blend(solver.velocityWeights, -1)
   return {
     className,
-    config,
+    config: { ...given, ...options },
     given,
     outputChannels: solver.outputChannels ?? ((channels) => [channels]),
     setTimesteps: (request) => {
@@ -137,6 +143,8 @@ const build = (className: string, config: Config, given: Config, solver: Solver)
       if (problem !== undefined) return failed("InvalidRequest", problem.message, problem.option)
       const plan = solver.schedule(request)
       if ("message" in plan) return failed("InvalidRequest", plan.message, plan.option)
+      const wrong = levelsOutOfOrder(options, plan)
+      if (wrong !== undefined) return failed("InvalidRequest", wrong.message, wrong.option)
       // a schedule begins with a number
       if (Number.isNaN(plan.timesteps[0])) return failed("InvalidRequest", noNumber)
       const beyond = outsideTables(solver, plan)
@@ -172,6 +180,15 @@ const build = (className: string, config: Config, given: Config, solver: Solver)
       ? {}
       : { getVelocity: (plan, sample, noise, level) => velocity(plan, noise, sample, level) })
   }
+}
+
+/** One end of the range may be the configuration's and the other that of the training, which only the schedule shows. */
+const levelsOutOfOrder = ({ sigma_max: most, sigma_min: least }: Config, { sigmas, timesteps }: Plan) => {
+  const option = typeof least === "number" ? "sigma_min" : "sigma_max"
+  const [first, last] = [sigmas[0], sigmas[timesteps.length - 1]]
+  const ranged = typeof least === "number" || typeof most === "number"
+  if (!ranged || first === undefined || last === undefined || first >= last) return undefined
+  return { option, message: `option ${option} makes noise levels rise, from ${first} to ${last}` }
 }
 
 const noNumber = "the schedule begins at a timestep that is no number: its betas leave no signal, or a shift no levels"
