@@ -104,6 +104,8 @@ export interface Options {
   readonly default?: string
   /** the help text, in place of the field's description */
   readonly describe?: string
+  /** what a value must be, in place of what the field's Schema says in JSON, which has no bounds of large integers */
+  readonly expected?: string
 }
 
 /**
@@ -144,7 +146,12 @@ export const make = <F extends Field>(
         onSuccess: Effect.succeed,
         onFailure: () =>
           Effect.fail(
-            new CliError.InvalidValue({ option: name, value: text, expected: expectation(known), kind: "flag" })
+            new CliError.InvalidValue({
+              option: name,
+              value: text,
+              expected: options.expected ?? expectation(known),
+              kind: "flag"
+            })
           )
       })
     )

@@ -19,10 +19,13 @@ import type * as Tensor from "@effect-blocks/ops/Tensor"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Predicate from "effect/Predicate"
+import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { totalmem } from "node:os"
 import { UsageError } from "./Failure.ts"
 import * as Guiders from "./Guiders.ts"
+import { nearest } from "./internal/nearest.ts"
 import * as LatentPreview from "./LatentPreview.ts"
 import type { ModelFolder } from "./ModelFolder.ts"
 import * as Pipelines from "./Pipelines.ts"
@@ -81,16 +84,42 @@ const named = (
   return new UsageError({ subject: own ? `${flag}-option` : flag, detail: error.message })
 }
 
+/** A file's options of another class are passed over, as diffusers does; one that somebody typed is a mistake. */
+const checkOptions = (className: string, asked: ReadonlyArray<string>) => {
+  // a configuration keeps what its class does not know, one of the class alone has its options and nothing else
+  const plain = Scheduler.fromConfig({ _class_name: className })
+  if (Result.isFailure(plain)) return Effect.void
+  const own = Object.keys(plain.success.config).filter((name) => !name.startsWith("_"))
+  const unknown = asked.find((name) => !name.startsWith("_") && !own.includes(name))
+  if (unknown === undefined) return Effect.void
+  const expected = nearest(unknown, own)
+  const meant = expected.length === 0 ? "" : `; did you mean ${expected.join(" or ")}?`
+  const detail = `${className} has no option ${unknown}, expected one of ${own.join(", ")}${meant}`
+  return Effect.fail(new UsageError({ subject: "--scheduler-option", detail }))
+}
+
+/** Pipelines hand eta to the schedulers that take it, and the others none: as for options, a flag is a mistake. */
+const checkEta = (scheduler: Scheduler.Shape) => {
+  const plan = scheduler.setTimesteps({ steps: 4, eta: 1 })
+  const takes = Result.isSuccess(plan) ? "eta" in plan.success.settings : plan.failure.option !== "eta"
+  const detail = `does nothing with ${scheduler.className}, expected a scheduler that takes it, such as ddim`
+  return takes ? Effect.void : Effect.fail(new UsageError({ subject: "--eta", detail }))
+}
+
 /** The pipeline's own scheduler, or another on its configuration: `Repository.layer` settles what its file leaves open. */
-const scheduled = ({ scheduler, schedulerOptions }: Request) => {
+const scheduled = ({ scheduler, schedulerOptions, wanted }: Request) => {
   const options = { ...(scheduler === undefined ? {} : Schedulers.options(scheduler)), ...schedulerOptions }
   return Layer.effect(
     Scheduler.Scheduler,
-    Effect.flatMap(Scheduler.Scheduler, (own) =>
-      Effect.mapError(Effect.fromResult(Scheduler.reconfigure(own, options)), (error) =>
-        named("--scheduler", schedulerOptions, error)
+    Effect.gen(function* () {
+      const made = yield* Effect.mapError(
+        Effect.fromResult(Scheduler.reconfigure(yield* Scheduler.Scheduler, options)),
+        (error) => named("--scheduler", schedulerOptions, error)
       )
-    )
+      yield* checkOptions(made.className, Object.keys(schedulerOptions ?? {}))
+      if (wanted.some(({ inputs }) => Predicate.isNumber(inputs["eta"]) && inputs["eta"] > 0)) yield* checkEta(made)
+      return made
+    })
   )
 }
 

@@ -13,17 +13,37 @@ const short: Readonly<Record<string, string>> = {
   apg: "AdaptiveProjectedGuidance",
   "apg-mix": "AdaptiveProjectedMixGuidance",
   fdg: "FrequencyDecoupledGuidance",
-  mag: "MagnitudeAwareGuidance",
   tcfg: "TangentialClassifierFreeGuidance"
 }
 
-/** Guiders that change layers inside a model, which the ONNX files of a repository do not allow. */
-const perturbing: ReadonlySet<string> = new Set([
-  "AutoGuidance",
-  "PerturbedAttentionGuidance",
-  "SkipLayerGuidance",
-  "SmoothedEnergyGuidance"
-])
+const perturbing = "it changes layers inside a model, which ONNX files do not allow"
+const flat =
+  "it takes the norm over other dimensions than pictures have, in diffusers; the library can (beyondDiffusers)"
+
+/**
+ * Guiders that people may ask for and that no run of the command could use, by their short names too: why not.
+ *
+ * ```ts
+ * import * as Guiders from "@effect-blocks/cli/Guiders"
+ * import assert from "node:assert"
+ *
+ * assert(!Guiders.names.includes("PerturbedAttentionGuidance"))
+ * assert.equal(Guiders.leftOut.get("pag"), "it changes layers inside a model, which ONNX files do not allow")
+ * ```
+ */
+export const leftOut: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    AutoGuidance: perturbing,
+    PerturbedAttentionGuidance: perturbing,
+    pag: perturbing,
+    SkipLayerGuidance: perturbing,
+    slg: perturbing,
+    SmoothedEnergyGuidance: perturbing,
+    seg: perturbing,
+    MagnitudeAwareGuidance: flat,
+    mag: flat
+  })
+)
 
 /**
  * The names that `--guider` takes: short ones, then diffusers' classes.
@@ -37,7 +57,7 @@ const perturbing: ReadonlySet<string> = new Set([
  */
 export const names: ReadonlyArray<string> = [
   ...Object.keys(short),
-  ...Guider.classNames.filter((name) => !perturbing.has(name))
+  ...Guider.classNames.filter((name) => !leftOut.has(name))
 ]
 
 /**

@@ -21,6 +21,7 @@ import { generate } from "./commands/generate.ts"
 import { models } from "./commands/models.ts"
 import { exitCodes, fromCause, UsageError } from "./Failure.ts"
 import type { Failure } from "./Failure.ts"
+import * as Guiders from "./Guiders.ts"
 import { flagOfField } from "./internal/fields.ts"
 import { nearest } from "./internal/nearest.ts"
 
@@ -88,6 +89,12 @@ const shortened = (error: CliError.CliError): string => {
     return new CliError.InvalidValue({ ...error, expected: "NAME=VALUE" }).message
   const choices = error.expected.split(" | ").map((choice) => choice.replace(/^"(.*)"$/, "$1"))
   if (choices.length < 9) return error.message
+  const why = error.option === "guider" ? Guiders.leftOut.get(error.value) : undefined
+  if (why !== undefined)
+    return new CliError.InvalidValue({
+      ...error,
+      expected: `one of ${choices.length} names, such as ${choices[0]}; not this one: ${why}`
+    }).message
   const close = nearest(error.value, choices)
   const expected = `one of ${choices.length} names${close.length === 0 ? `, such as ${choices[0]}` : `; did you mean ${close.join(" or ")}?`}`
   return new CliError.InvalidValue({ ...error, expected }).message

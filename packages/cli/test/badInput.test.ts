@@ -49,7 +49,11 @@ describe("effect-blocks generate refuses", { timeout: 300_000 }, () => {
     refused("steps that are no number", ["x", "--steps", "1e"], /--steps: "1e"\. Expected: an integer from 1 to 1000/)
     refused("strength above 1", ["x", "--strength", "1.5"], /--strength: "1\.5"\. Expected: a number from 0 to 1/)
     refused("strength without a picture", ["x", "--strength", "0.5"], /--strength: .* expected --image too/)
-    refused("a seed beyond 64 bits", ["x", "--seed", "9".repeat(26)], /--seed: "9+"\. Expected: an integer/)
+    refused(
+      "a seed beyond 64 bits",
+      ["x", "--seed", "9".repeat(26)],
+      /--seed: "9+"\. Expected: an integer from -2\^63 to 2\^64 - 1 \(/
+    )
     refused(
       "skipping layers that the text encoder does not give",
       ["x", "--clip-skip", "12"],
@@ -71,6 +75,36 @@ describe("effect-blocks generate refuses", { timeout: 300_000 }, () => {
       "a scheduler that is not there",
       ["x", "--scheduler", "eulr"],
       /--scheduler: "eulr"\. Expected: one of \d+ names; did you mean euler\? \(see .*--help\)/
+    )
+    refused(
+      "a guider that changes layers",
+      ["x", "--guider", "pag"],
+      /--guider: "pag"\. Expected: one of \d+ names, such as cfg; not this one: it changes layers inside a model/
+    )
+    refused(
+      "a guider that refuses pictures",
+      ["x", "--guider", "mag"],
+      /--guider: "mag"\. Expected: one of \d+ names, such as cfg; not this one: it takes the norm over other dimensions/
+    )
+    refused(
+      "an option of another scheduler",
+      ["x", "--scheduler", "ddpm", "--scheduler-option", "use_karras_sigmas=true"],
+      /--scheduler-option: DDPMScheduler has no option use_karras_sigmas, expected one of num_train_timesteps, /
+    )
+    refused(
+      "eta for a scheduler without it",
+      ["x", "--scheduler", "euler", "--eta", "0.5"],
+      /--eta: does nothing with EulerDiscreteScheduler, expected a scheduler that takes it, such as ddim/
+    )
+    refused(
+      "steps that are not those of the timesteps",
+      ["x", "--scheduler", "euler", "--steps", "4", "--timesteps", "999,500"],
+      /--steps: says 4, but --timesteps lists 2: expected one of the two flags/
+    )
+    refused(
+      "two scales of guidance",
+      ["x", "--guidance", "4", "--guider-option", "guidance_scale=3"],
+      /--guidance: says 4, but --guider-option guidance_scale says 3: expected one of the two flags/
     )
     refused("no pictures", ["x", "--count", "0"], /--count: "0"\. Expected: an integer from 1/)
     refused(

@@ -1,7 +1,7 @@
 import * as Image from "@effect-blocks/ops/Image"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { readdirSync, readFileSync, writeFileSync } from "node:fs"
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { bin, effectBlocks, start, withFolder } from "./command.ts"
 import type { Ended } from "./command.ts"
@@ -171,6 +171,40 @@ describe("effect-blocks", { timeout: 180_000 }, () => {
       const ended = await start(process.execPath, ["--import", old, bin, "models"], folder).ended
       assert.strictEqual(ended.code, 2)
       assert.match(ended.stderr, /^effect-blocks needs Node 22\.19 or newer, and this is 20\.20\.2\.[^\n]*\n$/)
+    }))
+
+  it("lists the models beside one that cannot be read, and says why it cannot", () =>
+    withFolder(async (folder) => {
+      for (const name of ["bad", "good"]) mkdirSync(join(folder, "models", name), { recursive: true })
+      writeFileSync(join(folder, "models/bad/model_index.json"), "{")
+      writeFileSync(join(folder, "models/good/model_index.json"), '{ "_class_name": "OnnxStableDiffusionPipeline" }')
+      const { models, unreadable } = JSON.parse((await succeeds(["models", "models", "--json"], folder)).stdout)
+      assert.deepEqual(
+        models.map((model: { name: string }) => model.name),
+        ["emoji-diffusion", "good"]
+      )
+      assert.deepEqual(
+        unreadable.map((one: { path: string }) => one.path),
+        [join("models", "bad")]
+      )
+      const { stdout } = await succeeds(["models", "models"], folder)
+      assert.match(
+        stdout,
+        /\nmodels\/bad: left out: .*is not the index of a model, expected JSON with a "_class_name"\n$/
+      )
+    }))
+
+  it("takes steps anew for a picture with timesteps, and leaves out the eta of another scheduler", () =>
+    withFolder(async (folder) => {
+      const inputsOf = async (...args: ReadonlyArray<string>) =>
+        JSON.parse((await succeeds(["generate", ...args, "--json"], folder)).stdout).pictures[0].parameters.inputs
+      const first = ["x", "--size", "64", "--scheduler", "euler", "--timesteps", "999,500", "--out", "a.png"]
+      assert.deepEqual((await inputsOf(...first)).timesteps, [999, 500])
+      const again = await inputsOf("--from", "a.png", "--steps", "3", "--out", "b.png")
+      assert.deepEqual([again.timesteps, again.numInferenceSteps], [undefined, 3])
+
+      assert.strictEqual((await inputsOf("x", ...small, "--eta", "0.5", "--out", "c.png")).eta, 0.5)
+      assert.strictEqual((await inputsOf("--from", "c.png", "--scheduler", "euler", "--out", "d.png")).eta, 0)
     }))
 
   it("lists and describes", () =>

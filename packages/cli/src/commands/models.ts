@@ -17,10 +17,22 @@ const isModel = (folder: string) =>
     () => false
   )
 
+/** A folder with an index that is none. */
+interface Unreadable {
+  readonly path: string
+  readonly reason: string
+}
+
+interface Found {
+  readonly models: ReadonlyArray<ModelFolder>
+  readonly unreadable: ReadonlyArray<Unreadable>
+}
+
 /** A folder that is a model, or the models directly in it. */
-const find = (folder: string): Effect.Effect<ReadonlyArray<ModelFolder>, UsageError> =>
+const find = (folder: string): Effect.Effect<Found, UsageError> =>
   Effect.gen(function* () {
-    if (yield* Effect.promise(() => isModel(folder))) return [yield* inspect(folder, folder)]
+    if (yield* Effect.promise(() => isModel(folder)))
+      return { models: [yield* inspect(folder, folder)], unreadable: [] }
     const entries = yield* Effect.tryPromise({
       try: () => readdir(folder, { withFileTypes: true }),
       catch: () => new UsageError({ subject: "<folder>", detail: `there is no folder ${folder}` })
@@ -33,7 +45,10 @@ const find = (folder: string): Effect.Effect<ReadonlyArray<ModelFolder>, UsageEr
     if (folders.length === 0) {
       return yield* new UsageError({ subject: folder, detail: "no folder with a model_index.json in it" })
     }
-    return yield* Effect.forEach(folders, (path) => inspect(path, path))
+    const [models, unreadable] = yield* Effect.partition(folders, (path) =>
+      Effect.mapError(inspect(path, path), ({ detail }): Unreadable => ({ path, reason: detail }))
+    )
+    return { models, unreadable }
   })
 
 /** One model to list. */
@@ -83,12 +98,15 @@ export const models = Command.make(
     json
   },
   Effect.fnUntraced(function* ({ cacheDir, folders, json }) {
+    const named = yield* Effect.forEach(folders, find)
+    const unreadable = named.flatMap((one) => one.unreadable)
     const found: ReadonlyArray<Listed> = [
       yield* inspect(EmojiDiffusion.path, "emoji-diffusion"),
-      ...(yield* Effect.forEach(folders, find)).flat(),
+      ...named.flatMap((one) => one.models),
       ...(yield* cached(Option.getOrUndefined(cacheDir)))
     ]
-    yield* Console.log(json ? JSON.stringify({ models: found }) : found.flatMap((model) => lines(model)).join("\n"))
+    const told = [...found.flatMap(lines), ...unreadable.map(({ path, reason }) => `${path}: left out: ${reason}`)]
+    yield* Console.log(json ? JSON.stringify({ models: found, unreadable }) : told.join("\n"))
   })
 ).pipe(
   Command.withDescription("Lists the model that is shipped, those in other folders, and those downloaded from a hub"),

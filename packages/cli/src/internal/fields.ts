@@ -45,6 +45,9 @@ const descriptions: Readonly<Record<string, string>> = {
   numImagesPerPrompt: "Pictures made at once, as one run with one seed; --count makes them one after the other"
 }
 
+/** Bounds that JSON cannot say. */
+const expectations: Readonly<Record<string, string>> = { seed: "an integer from -2^63 to 2^64 - 1" }
+
 /** How people say a field on the command line. */
 const flagName = (field: string): string => special[field] ?? FieldFlag.nameOf(field)
 
@@ -112,5 +115,11 @@ const describe = (field: string): string => {
 export const flags: Readonly<Record<string, Flag.Flag<Option.Option<unknown>>>> = FieldFlag.all(fields, (field) => {
   if (handled.has(field)) return undefined
   const fallback = defaults(field)
-  return { name: flagName(field), describe: describe(field), ...(fallback === undefined ? {} : { default: fallback }) }
+  const expected = expectations[field]
+  return {
+    name: flagName(field),
+    describe: describe(field),
+    ...(expected === undefined ? {} : { expected }),
+    ...(fallback === undefined ? {} : { default: fallback })
+  }
 })

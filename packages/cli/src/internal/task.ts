@@ -124,6 +124,30 @@ const chosen = (
   return [own, Object.keys(all).length === 0 ? undefined : all] as const
 }
 
+/** The inputs that each say which steps there are. */
+const schedules = ["timesteps", "sigmas"]
+
+/** Fails where two flags say the same thing in two ways. */
+const checkAgreement = (fields: Values, guiderOptions: Values): Effect.Effect<void, UsageError> => {
+  const steps = fields["numInferenceSteps"]
+  const listed = schedules.find((name) => Array.isArray(fields[name]))
+  const list = listed === undefined ? undefined : fields[listed]
+  if (steps !== undefined && listed !== undefined && Array.isArray(list) && list.length !== steps) {
+    const detail = `says ${String(steps)}, but ${flagOfField.get(listed)} lists ${list.length}: expected one of the two flags`
+    return Effect.fail(new UsageError({ subject: "--steps", detail }))
+  }
+  const scale = fields["guidanceScale"]
+  if (
+    scale !== undefined &&
+    guiderOptions["guidance_scale"] !== undefined &&
+    guiderOptions["guidance_scale"] !== scale
+  ) {
+    const detail = `says ${String(scale)}, but --guider-option guidance_scale says ${String(guiderOptions["guidance_scale"])}: expected one of the two flags`
+    return Effect.fail(new UsageError({ subject: "--guidance", detail }))
+  }
+  return Effect.void
+}
+
 /** Flags first, then what a picture remembers, then what suits the model; the rest is the pipeline's. */
 export const prepare = (options: Options, wish: Wish): Effect.Effect<Task, UsageError | HubError, Reporter> =>
   Effect.gen(function* () {
@@ -148,7 +172,16 @@ export const prepare = (options: Options, wish: Wish): Effect.Effect<Task, Usage
       from?.schedulerOptions
     ])
     const [guider, guiderOptions] = chosen(options.guider, options.guiderOption, [from?.guider, from?.guiderOptions])
-    const { seed: _stored, ...stored } = from?.inputs ?? {}
+    yield* checkAgreement(
+      texts,
+      Option.getOrElse(options.guiderOption, () => ({}))
+    )
+    // what a picture remembers of the steps ends where flags say them anew; eta is of the scheduler that it had
+    const anew = ["numInferenceSteps", ...schedules].some((name) => texts[name] !== undefined)
+    const isReplaced = (name: string) =>
+      (anew && schedules.includes(name)) || (name === "eta" && scheduler !== from?.scheduler)
+    const { seed: _stored, ...all } = from?.inputs ?? {}
+    const stored = Object.fromEntries(Object.entries(all).filter(([name]) => !isReplaced(name)))
     const known = fieldsOfFamily(family)
     // a default was stored too, and nobody misses that
     const left = Object.keys(stored).filter(
