@@ -22,6 +22,7 @@ import type { Cached, Pruned, Verified } from "./internal/hub/housekeeping.ts"
 import * as housekeeping from "./internal/hub/housekeeping.ts"
 import { checkNames } from "./internal/hub/names.ts"
 import { cacheFolder, configuredHub } from "./internal/hub/settings.ts"
+import { checkNames as checkOptions } from "./internal/names.ts"
 import * as Repository from "./Repository.ts"
 
 export { HubError } from "./HubError.ts"
@@ -180,6 +181,20 @@ const withoutOverridden = (options: Options, overrides: Repository.OverridesXL):
   return { ...options, without: [...(options.without ?? []), ...given.map((name) => foldersOf[name])] }
 }
 
+/** Options of a pipeline's repository, whose components are known. */
+export interface PipelineOptions extends Omit<Options, "variants"> {
+  /** by folder: `{ unet: "fp16" }` takes `unet/model.fp16.onnx` or `unet/model_fp16.onnx` in place of `unet/model.onnx` */
+  readonly variants?: Repository.Variants | undefined
+}
+
+/** those that are given; names are looked at before anything is downloaded */
+const named = ({ variants = {}, ...options }: PipelineOptions): Options => ({
+  ...options,
+  variants: Object.fromEntries(
+    Object.entries(variants).flatMap(([folder, variant]) => (variant === undefined ? [] : [[folder, variant]]))
+  )
+})
+
 /**
  * All components of a Stable Diffusion repository of a hub, as `Repository.layer` gives them for a folder. What is
  * overridden is not downloaded.
@@ -201,26 +216,40 @@ const withoutOverridden = (options: Options, overrides: Repository.OverridesXL):
  * const run = StableDiffusion.pipeline.run({ prompt: ["a cat"] }).pipe(Effect.provide(components))
  * ```
  */
-export const layer = <const O extends Repository.Overrides = {}>(options: Options, overrides?: O) =>
+export const layer = <const O extends Repository.Overrides = {}>(
+  options: PipelineOptions,
+  overrides?: O & Repository.Known<O, Repository.Overrides>
+) =>
   Layer.unwrap(
-    Effect.map(download(withoutOverridden(options, overrides ?? {})), (folder) =>
-      Repository.layer(folder, overrides, options.variants)
-    )
+    Effect.gen(function* () {
+      yield* checkOptions(overrides, options.variants, "plain")
+      const folder = yield* download(withoutOverridden(named(options), overrides ?? {}))
+      return Repository.layer<O>(folder, overrides, options.variants)
+    })
   )
 
 /** All components of an SDXL repository of a hub, as `Repository.layerXL` gives them for a folder. */
-export const layerXL = <const O extends Repository.OverridesXL = {}>(options: Options, overrides?: O) =>
+export const layerXL = <const O extends Repository.OverridesXL = {}>(
+  options: PipelineOptions,
+  overrides?: O & Repository.Known<O, Repository.OverridesXL>
+) =>
   Layer.unwrap(
-    Effect.map(download(withoutOverridden(options, overrides ?? {})), (folder) =>
-      Repository.layerXL(folder, overrides, options.variants)
-    )
+    Effect.gen(function* () {
+      yield* checkOptions(overrides, options.variants, "xl")
+      const folder = yield* download(withoutOverridden(named(options), overrides ?? {}))
+      return Repository.layerXL<O>(folder, overrides, options.variants)
+    })
   )
 
 /** The pipeline of a repository of a hub, picked by its class, as `Repository.pipeline` does for a folder. */
-export const pipeline = (
-  options: Options
-): Effect.Effect<Repository.Loaded, HubError | Repository.RepositoryError, HttpClient.HttpClient> =>
-  Effect.flatMap(download(options), (folder) => Repository.pipeline(folder, options.variants))
+export const pipeline: (
+  options: PipelineOptions
+) => Effect.Effect<Repository.Loaded, HubError | Repository.RepositoryError, HttpClient.HttpClient> = Effect.fnUntraced(
+  function* (options: PipelineOptions) {
+    yield* checkOptions(undefined, options.variants, "plain")
+    return yield* Repository.pipeline(yield* download(named(options)), options.variants)
+  }
+)
 
 // ------------------------------------------------------------------ the cache
 

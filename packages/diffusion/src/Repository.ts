@@ -18,6 +18,7 @@ import * as configs from "./internal/configs.ts"
 import * as files from "./internal/files.ts"
 import { variantFiles } from "./internal/hub/listing.ts"
 import { unwrap } from "./internal/layers.ts"
+import { checkNames } from "./internal/names.ts"
 import * as onnx from "./internal/onnxComponents.ts"
 import * as LatentConsistency from "./pipelines/LatentConsistency.ts"
 import * as StableDiffusion from "./pipelines/StableDiffusion.ts"
@@ -428,7 +429,16 @@ export interface Overrides {
   readonly guider?: Layer.Layer<Guider.Guider, unknown, unknown>
 }
 /** by folder, the variant of a component's graph: `{ unet: "fp16" }` */
-export type Variants = Readonly<Record<string, string>>
+export interface Variants {
+  readonly text_encoder?: string | undefined
+  readonly text_encoder_2?: string | undefined
+  readonly unet?: string | undefined
+  readonly vae_encoder?: string | undefined
+  readonly vae_decoder?: string | undefined
+}
+
+/** what is no override: it would be ignored, so it does not compile */
+export type Known<O, All> = { readonly [K in Exclude<keyof O, keyof All>]: never }
 
 type ErrorOf<O> = {
   readonly [K in keyof O]: O[K] extends Layer.Layer<infer _A, infer E, infer _R> ? E : never
@@ -466,11 +476,12 @@ type NeedsOf<O> = {
  */
 export const layer = <const O extends Overrides = {}>(
   source: Source,
-  overrides?: O,
+  overrides?: O & Known<O, Overrides>,
   variants: Variants = {}
 ): Layer.Layer<Components, RepositoryError | Scheduler.SchedulerError | ErrorOf<O>, ModelStore | NeedsOf<O>> => {
   return unwrap(
     Effect.gen(function* () {
+      yield* checkNames(overrides, variants, "plain")
       const repository = yield* ofFamily(source, ["stableDiffusion", "latentConsistency"])
       const family = yield* known(repository)
       const settled = family === "stableDiffusion" ? settledBy(repository.className) : {}
@@ -507,16 +518,18 @@ export interface OverridesXL extends Overrides {
  */
 export const layerXL = <const O extends OverridesXL = {}>(
   source: Source,
-  overrides?: O,
+  overrides?: O & Known<O, OverridesXL>,
   variants: Variants = {}
 ): Layer.Layer<ComponentsXL, RepositoryError | Scheduler.SchedulerError | ErrorOf<O>, ModelStore | NeedsOf<O>> =>
   unwrap(
-    Effect.map(ofFamily(source, ["stableDiffusionXL"]), (repository) => {
+    Effect.gen(function* () {
+      yield* checkNames(overrides, variants, "xl")
+      const repository = yield* ofFamily(source, ["stableDiffusionXL"])
       const { textEncoder2, tokenizer2 }: OverridesXL = overrides ?? {}
       return Layer.mergeAll(
         shared(repository, overrides ?? {}, variants, {}),
         tokenizer2 ?? layerTokenizer2(repository),
-        textEncoder2 ?? layerTextEncoder2(repository, { variant: variants["text_encoder_2"] }),
+        textEncoder2 ?? layerTextEncoder2(repository, { variant: variants.text_encoder_2 }),
         Layer.succeed(ForceZerosForEmptyPrompt, repository.forceZerosForEmptyPrompt)
       )
     })
@@ -536,7 +549,7 @@ const ofFamily = Effect.fnUntraced(function* (source: Source, wanted: ReadonlyAr
 
 /** what all families have, each from elsewhere or from the repository */
 const shared = (repository: Repository, overrides: Overrides, variants: Variants, settled: Scheduler.Config) => {
-  const of = (folder: string): Place => ({ variant: variants[folder] })
+  const of = (folder: keyof Variants): Place => ({ variant: variants[folder] })
   const { guider, scheduler, textEncoder, tokenizer, unet, vaeDecoder, vaeEncoder } = overrides
   return Layer.mergeAll(
     tokenizer ?? layerTokenizer(repository),

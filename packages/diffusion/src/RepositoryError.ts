@@ -10,6 +10,7 @@ import * as Schema from "effect/Schema"
  * - `UnknownClass`: a `_class_name` that has no counterpart here
  * - `OutsideFolder`: a path or link that leaves the folder
  * - `CorruptModel`: not an ONNX file, or cut short
+ * - `UnknownName`: an override or variant of a component that there is not; `file` is `overrides` or `variants`
  * - `WrongModel`: an ONNX file whose inputs or outputs are not those of this component
  *
  * @example
@@ -30,6 +31,7 @@ export class RepositoryError extends Schema.TaggedError<RepositoryError>()("Repo
     "UnknownClass",
     "OutsideFolder",
     "CorruptModel",
+    "UnknownName",
     "WrongModel"
   ]),
   detail: Schema.String,

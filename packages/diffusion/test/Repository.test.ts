@@ -1,5 +1,6 @@
 import { TextEncoder, Unet, VaeDecoder, VaeEncoder } from "@effect-blocks/diffusion/Components"
 import * as Guider from "@effect-blocks/diffusion/Guider"
+import * as Hub from "@effect-blocks/diffusion/Hub"
 import * as StableDiffusion from "@effect-blocks/diffusion/pipelines/StableDiffusion"
 import * as Repository from "@effect-blocks/diffusion/Repository"
 import * as Scheduler from "@effect-blocks/diffusion/Scheduler"
@@ -9,6 +10,7 @@ import * as OnnxRuntime from "@effect-blocks/ops/OnnxRuntime"
 import * as Tensor from "@effect-blocks/ops/Tensor"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as HttpClient from "effect/http/HttpClient"
 import * as Layer from "effect/Layer"
 import { appendFile, copyFile, mkdir, rename, rm, symlink, truncate, writeFile, readFile } from "node:fs/promises"
 import { dirname, join } from "node:path"
@@ -281,6 +283,44 @@ describe("Repository", () => {
       })
       yield* build(join(dirname(inside), `link-${inside.slice(-6)}`))
       yield* Effect.promise(() => rm(join(dirname(inside), `link-${inside.slice(-6)}`)))
+    })
+  )
+
+  it.effect("refuses overrides and variants of what there is not, compiled or not, and asks no hub for them", () =>
+    Effect.gen(function* () {
+      const unet = Repository.layerUnet(EmojiDiffusion.path)
+      const emoji = EmojiDiffusion.path
+      // @ts-expect-error 'unett' does not exist in type 'Variants'
+      const unett = Repository.layer(emoji, {}, { unett: "fp16" })
+      // @ts-expect-error 'vae' is no override
+      const vae = Repository.layer(emoji, { unet, vae: unet })
+      // @ts-expect-error these components are of SDXL
+      const textEncoder2 = Repository.layer(emoji, { textEncoder2: unet })
+      // @ts-expect-error 'unit' is no override
+      const unit = Repository.layerXL(emoji, { unit: unet })
+      // @ts-expect-error 'unett' does not exist in type 'Variants'
+      const hubUnett = Hub.layer({ repo: "org/name", variants: { unett: "fp16" } })
+      // @ts-expect-error 'vae' is no override
+      const hubVae = Hub.layerXL({ repo: "org/name" }, { vae: unet })
+      const misspelt: ReadonlyArray<readonly [Layer.Layer<any, any, any>, RegExp]> = [
+        [unett, /^variants: there is no 'unett', did you mean unet\?; expected /],
+        [vae, /^overrides: there is no 'vae'.*; expected tokenizer, .*vaeDecoder/],
+        [textEncoder2, /^overrides: there is no 'textEncoder2', did you mean textEncoder\?/],
+        [unit, /^overrides: there is no 'unit', did you mean unet\?/],
+        [hubUnett, /^variants: there is no 'unett'/],
+        [hubVae, /^overrides: there is no 'vae'/]
+      ]
+      const asked = HttpClient.make(() => Effect.die("the hub was asked"))
+      const nobody = Layer.succeed(HttpClient.HttpClient, asked)
+      for (const [layer, message] of misspelt) {
+        const built = Layer.build(layer.pipe(Layer.provide(untouchable), Layer.provide(nobody)))
+        const error = yield* Effect.flip(Effect.scoped(built) as Effect.Effect<unknown, Repository.RepositoryError>)
+        assert.strictEqual(error.reason, "UnknownName")
+        assert.match(error.message, message)
+      }
+      // @ts-expect-error 'unett' does not exist in type 'Variants'
+      const pipeline = Hub.pipeline({ repo: "org/name", variants: { unett: "fp16" } })
+      assert.match((yield* Effect.flip(Effect.provide(pipeline, nobody))).message, /did you mean unet/)
     })
   )
 
