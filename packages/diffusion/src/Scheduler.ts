@@ -105,7 +105,7 @@ export type Level = model.Level
  * - `strength` (0 to 1), `originalInferenceSteps`: of distilled models (LCM, TCD)
  * - `eta`: 0 (deterministic) to 1
  * - `sChurn`, `sTmin`, `sTmax`, `sNoise`: the churn of Karras et al.
- * - `order`: of linear multistep solvers
+ * - `order`: slopes that a linear multistep solver uses, any from 1 up; default 4
  */
 export type TimestepRequest = model.TimestepRequest
 
@@ -120,7 +120,7 @@ export type TimestepRequest = model.TimestepRequest
  *   and elsewhere than at a step's first call no run begins)
  * - `scaleModelInput(plan, state, sample)`: what the model is given
  * - `noiseShape(plan, state, sample)`: the shape of the noise that the next step takes, where it takes any
- * - `step(plan, state, input)`: one update; never fails, misuse (a finished run, noise missing) is a defect
+ * - `step(plan, state, input)`: one update; has no error, and throws where it is misused (a finished run, noise missing)
  * - `addNoise(plan, original, noise, level)`: a clean sample brought to a noise level, or to one level per batch item
  * - `getVelocity(plan, sample, noise, level)`: the training target of v-prediction, where the class has it
  */
@@ -177,7 +177,7 @@ export const layer: (config: Config) => Layer.Layer<Scheduler, SchedulerError> =
 /**
  * Reads diffusers' `scheduler_config.json`, already parsed. A class or option that is unknown, a value out of range and
  * contradictory options are errors; options that belong to other classes are kept in `config` and otherwise ignored, as
- * files that were saved from one class and are read by another carry them.
+ * files that were saved from one class and are read by another carry them. Options that diffusers has no more are ignored.
  *
  * @example
  * ```ts
