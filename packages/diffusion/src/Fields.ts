@@ -118,9 +118,14 @@ export const paddingMaskCrop = Schema.optionalKey(Schema.Int.check(between(0, 81
 export const givenMaskedImageLatents = Schema.optionalKey(Latents).pipe(
   Field.describe("Latents of the picture without what the mask covers, instead of encoding it")
 )
-/** noise to start from instead of drawn noise: `[batch, channels, height / scale, width / scale]`, standard normal */
+/**
+ * what to start from instead of drawn noise: `[batch, channels, height / scale, width / scale]`. Standard normal, except for
+ * image to image, which takes it as it is: latents with the noise of the first step in them
+ */
 export const initialLatents = Schema.optionalKey(Latents).pipe(
-  Field.describe("Standard normal noise to start from, instead of drawing it from the seed")
+  Field.describe(
+    "Standard normal noise to start from, instead of drawing it from the seed; image to image takes it as it is, for noisy latents"
+  )
 )
 
 /** the prompt for the second text encoder */
@@ -181,11 +186,11 @@ export const guidanceSteps = Schema.Int.pipe(Field.describe("The steps that a gu
 export const timesteps = Schema.Array(Schema.Finite).pipe(Field.describe("Timesteps to run, noisiest first"))
 /** a schedule of one's own */
 export const ownTimesteps = Schema.optionalKey(Schema.Array(Schema.Finite)).pipe(
-  Field.describe("Timesteps of one's own, falling, instead of a number of steps")
+  Field.describe("Timesteps of one's own, falling; numInferenceSteps then counts for nothing")
 )
 /** noise levels of one's own */
 export const sigmas = Schema.optionalKey(Schema.Array(Schema.Finite)).pipe(
-  Field.describe("Noise levels of one's own, falling, instead of a number of steps")
+  Field.describe("Noise levels of one's own, falling; numInferenceSteps then counts for nothing")
 )
 /** text states of the prompts: `[batch, tokens, channels]` */
 export const promptEmbeds = Embeds.pipe(Field.describe("Text states of the prompts"))

@@ -6,6 +6,8 @@ import * as Schema from "effect/Schema"
  *
  * - `unet`: its prediction; what it was given was finite
  * - `latents`: what the UNet was to be given, or what was to be decoded
+ * - `guider`: what it made of the predictions, which were finite
+ * - `scheduler`: the latents after its step; those before and the prediction were finite
  * - `vae`: the decoded picture; the latents were finite
  *
  * ```ts
@@ -17,15 +19,21 @@ import * as Schema from "effect/Schema"
  * ```
  */
 export class NotFinite extends Schema.TaggedError<NotFinite>()("NotFinite", {
-  component: Schema.Literals(["unet", "latents", "vae"]),
+  component: Schema.Literals(["unet", "latents", "guider", "scheduler", "vae"]),
   at: Schema.String
 }) {
   override get message(): string {
-    const what = {
-      unet: "the UNet gave values that are not finite",
-      latents: "the latents are not finite",
-      vae: "the VAE decoder gave values that are not finite"
+    const file = "a model's file may be damaged, or float16 overflowed"
+    const [what, why] = {
+      unet: ["the UNet gave values that are not finite", file],
+      latents: ["the latents are not finite", file],
+      guider: ["the guider gave values that are not finite", "its options, or the guidance scale, may be too large"],
+      scheduler: [
+        "the scheduler gave values that are not finite",
+        "the model's output was finite: look at the scheduler's options and at the timesteps or sigmas"
+      ],
+      vae: ["the VAE decoder gave values that are not finite", file]
     }[this.component]
-    return `${what} (NaN or Infinity) at ${this.at}: a model's file may be damaged, or float16 overflowed`
+    return `${what} (NaN or Infinity) at ${this.at}: ${why}`
   }
 }

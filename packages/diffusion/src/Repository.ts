@@ -20,6 +20,7 @@ import { variantFiles } from "./internal/hub/listing.ts"
 import { unwrap } from "./internal/layers.ts"
 import { checkNames } from "./internal/names.ts"
 import * as onnx from "./internal/onnxComponents.ts"
+import { suggest } from "./internal/suggest.ts"
 import * as LatentConsistency from "./pipelines/LatentConsistency.ts"
 import * as StableDiffusion from "./pipelines/StableDiffusion.ts"
 import * as StableDiffusionXL from "./pipelines/StableDiffusionXL.ts"
@@ -94,8 +95,8 @@ const known = ({ className }: Repository): Effect.Effect<Family, RepositoryError
         new RepositoryError({
           file: indexFile,
           reason: "UnknownClass",
-          detail: `there is no pipeline for the class '${className}'`,
-          expected: `one of ${classNames.join(", ")}`
+          detail: `there is no pipeline for the class '${className}'${suggest(className, classNames)}`,
+          expected: `a pipeline of Stable Diffusion 1 or 2, Stable Diffusion XL or a latent-consistency model: one of ${classNames.join(", ")}`
         })
       )
     : Effect.succeed(family)
@@ -350,7 +351,7 @@ const component = <Identifier, Shape, Config>(
         file: names[0]!,
         reason: "Missing",
         detail: "no such file",
-        expected: names.join(" or ")
+        ...(names.length > 1 ? { expected: names.join(" or ") } : {})
       })
     })
   )

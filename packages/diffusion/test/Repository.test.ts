@@ -157,10 +157,10 @@ describe("Repository", () => {
       [
         "an unknown class",
         (f) => writeFile(join(f, "model_index.json"), `{"_class_name": "FluxPipeline"}`),
-        /^model_index\.json: there is no pipeline for the class 'FluxPipeline'; expected one of .*StableDiffusionPipeline/
+        /^model_index\.json: there is no pipeline for the class 'FluxPipeline'; expected a pipeline of Stable Diffusion .*: one of .*StableDiffusionPipeline/
       ],
       ["a missing model", (f) => rm(join(f, "unet/model.onnx")), /^unet\/model\.onnx: no such file/],
-      ["a missing configuration", (f) => rm(join(f, "unet/config.json")), /^unet\/config\.json: no such file/],
+      ["a missing configuration", (f) => rm(join(f, "unet/config.json")), /^unet\/config\.json: no such file$/],
       [
         "a configuration with a word for a number",
         (f) => edit(join(f, "unet/config.json"), (text) => text.replace('"in_channels": 4', '"in_channels": "four"')),
@@ -221,8 +221,19 @@ describe("Repository", () => {
       ],
       [
         "a text for a model",
-        (f) => writeFile(join(f, "unet/model.onnx"), "version https://git-lfs.github.com/spec/v1"),
+        (f) => writeFile(join(f, "unet/model.onnx"), "a unet"),
         /^unet\/model\.onnx: .*expected a whole ONNX model/
+      ],
+      [
+        "a Git LFS pointer for a model",
+        (f) =>
+          writeFile(join(f, "unet/model.onnx"), "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n"),
+        /^unet\/model\.onnx: it is a Git LFS pointer, .*run `git lfs pull`; expected a whole ONNX model/
+      ],
+      [
+        "weights for PyTorch alone",
+        (f) => rename(join(f, "unet/model.onnx"), join(f, "unet/diffusion_pytorch_model.safetensors")),
+        /^unet\/model\.onnx: no such file, only weights for PyTorch .*expected .*optimum-cli export onnx/
       ],
       [
         "a folder for a model",

@@ -13,6 +13,7 @@ import {
   timestepLoop
 } from "@effect-blocks/diffusion/blocks/stableDiffusion/denoise"
 import * as Loop from "@effect-blocks/loop/Loop"
+import * as Scheduler from "@effect-blocks/diffusion/Scheduler"
 import { Tokenizer } from "@effect-blocks/diffusion/Tokenizer"
 import * as Tensor from "@effect-blocks/ops/Tensor"
 import { assert, describe, it } from "@effect/vitest"
@@ -20,6 +21,7 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as fakes from "./support/fakes.ts"
@@ -646,6 +648,37 @@ describe("a run", () => {
       })
     )
   }
+
+  it.effect("says that it is the scheduler or the guider that made NaN of finite numbers", () =>
+    Effect.gen(function* () {
+      const { layer } = fakes.make()
+      const scheduler = Result.getOrThrow(Scheduler.fromConfig({ _class_name: "DDIMScheduler" }))
+      const guider = Result.getOrThrow(Guider.fromConfig({ _class_name: "ClassifierFreeGuidance" }))
+      const bad = Layer.succeed(Scheduler.Scheduler, {
+        ...scheduler,
+        step: (...given: Parameters<typeof scheduler.step>) => {
+          const next = scheduler.step(...given)
+          return { ...next, sample: spoilt(next.sample, Infinity) }
+        }
+      })
+      const worse = Guider.Guider.layerOf({
+        ...guider,
+        combine: (state, moment, predictions) =>
+          moment.step === 1
+            ? { state, prediction: spoilt(predictions.predCond!, NaN) }
+            : guider.combine(state, moment, predictions)
+      })
+      const exit = yield* Effect.exit(text2image.run(base).pipe(Effect.provide(bad), Effect.provide(layer)))
+      assert.isTrue(Exit.isFailure(exit))
+      if (!Exit.isFailure(exit)) return
+      const error = Cause.squash(exit.cause)
+      assert.deepInclude(error, { _tag: "NotFinite", component: "scheduler", at: "timestep 750" })
+      assert.match(String(error), /output was finite: look at the scheduler's options/)
+      assert.strictEqual(Errors.pathOf(exit.cause), "text2image.denoise[0].schedulerStep")
+      const guided = yield* Effect.flip(text2image.run(base).pipe(Effect.provide(worse), Effect.provide(layer)))
+      assert.deepInclude(guided, { _tag: "NotFinite", component: "guider", at: "timestep 500" })
+    })
+  )
 
   it.effect("does not decode latents that a block of one's own spoilt", () =>
     Effect.gen(function* () {

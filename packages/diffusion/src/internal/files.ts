@@ -1,7 +1,7 @@
 /** Reading of a repository's files: nothing outside its folder, nothing without a bound, every failure typed. */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import { readFile, realpath, stat } from "node:fs/promises"
+import { readdir, readFile, realpath, stat } from "node:fs/promises"
 import { basename, dirname, isAbsolute, join, sep } from "node:path"
 import { RepositoryError } from "../RepositoryError.ts"
 
@@ -71,6 +71,24 @@ export const resolve = (folder: string, file: string): Effect.Effect<string, Rep
     }
     return named
   })
+
+/** the same problem of a graph that is missing, or, where there are weights for PyTorch in its place, a clearer one */
+export const missingGraph = (folder: string, missing: RepositoryError): Effect.Effect<never, RepositoryError> =>
+  Effect.flatMap(
+    Effect.promise(() => readdir(join(folder, dirname(missing.file))).catch((): Array<string> => [])),
+    (names) => {
+      const weights = names.find((name) => /\.(?:safetensors|bin)$/.test(name))
+      if (weights === undefined || names.some((name) => name.endsWith(".onnx"))) return Effect.fail(missing)
+      return Effect.fail(
+        new RepositoryError({
+          file: missing.file,
+          reason: "Missing",
+          detail: `no such file, only weights for PyTorch (${weights})`,
+          expected: "an export to ONNX: `optimum-cli export onnx --model FOLDER EXPORT` makes one"
+        })
+      )
+    }
+  )
 
 export const readText = (folder: string, file: string): Effect.Effect<string, RepositoryError> =>
   Effect.flatMap(resolve(folder, file), (path) =>

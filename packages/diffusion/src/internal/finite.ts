@@ -28,3 +28,14 @@ export const checkPrediction = (input: Float, output: Float, timestep: number): 
   isFinite(output)
     ? Effect.void
     : Effect.fail(new NotFinite({ component: isFinite(input) ? "unet" : "latents", at: `timestep ${timestep}` }))
+
+/** fails where a step of a solver made of finite numbers some that are not */
+export const checkStep = (
+  given: { readonly latents: Float; readonly noisePred: Float },
+  output: Float,
+  timestep: number | undefined
+): Effect.Effect<void, NotFinite> => {
+  if (isFinite(output)) return Effect.void
+  const component = !isFinite(given.latents) ? "latents" : !isFinite(given.noisePred) ? "guider" : "scheduler"
+  return Effect.fail(new NotFinite({ component, at: `timestep ${timestep}` }))
+}

@@ -27,9 +27,14 @@ interface Graph {
   readonly signature: Signature
 }
 
+const found = (folder: string, file: string): Effect.Effect<string, RepositoryError> =>
+  Effect.catch(files.resolve(folder, file), (error) =>
+    error.reason === "Missing" ? files.missingGraph(folder, error) : Effect.fail(error)
+  )
+
 /** The graph of a file, from the file itself; nothing native is loaded. */
 const openGraph = (folder: string, file: string): Effect.Effect<Graph, RepositoryError> =>
-  Effect.flatMap(files.resolve(folder, file), (path) =>
+  Effect.flatMap(found(folder, file), (path) =>
     files.attempt(file, async () => {
       try {
         return { file, path, signature: await readSignature(path) }

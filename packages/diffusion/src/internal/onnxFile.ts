@@ -164,12 +164,21 @@ const readValue = async (reader: Reader, end: number): Promise<Model.ValueInfo |
   return { name, dtype, shape }
 }
 
+/** what Git leaves in place of a large file that was not fetched: https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md */
+const isPointer = async (file: FileHandle, size: number): Promise<boolean> => {
+  const start = "version https://git-lfs.github.com/spec/"
+  if (size < start.length || size > 1024) return false
+  const { buffer } = await file.read(Buffer.alloc(start.length), 0, start.length, 0)
+  return buffer.toString("latin1") === start
+}
+
 /** Fails with `NotOnnx`, or with what the operating system says. */
 export const readSignature = async (path: string): Promise<Signature> => {
   const file = await open(path, "r")
   try {
     const { size } = await file.stat()
     if (size === 0) throw new NotOnnx("it is empty")
+    if (await isPointer(file, size)) throw new NotOnnx("it is a Git LFS pointer, without the model: run `git lfs pull`")
     const reader = new Reader(file, size)
     const inputs: Array<Model.ValueInfo> = []
     const outputs: Array<Model.ValueInfo> = []

@@ -11,7 +11,7 @@ import { Unet } from "../../Components.ts"
 import * as Fields from "../../Fields.ts"
 import * as Guider from "../../Guider.ts"
 import { concatChannels, normals } from "../../internal/batch.ts"
-import { checkPrediction } from "../../internal/finite.ts"
+import { checkPrediction, checkStep } from "../../internal/finite.ts"
 import { guidanceFields, settle } from "../../internal/guidance.ts"
 import { blend } from "../../internal/latents.ts"
 import { Scheduler } from "../../Scheduler.ts"
@@ -93,7 +93,7 @@ export const guide = Block.make("guide", {
   })
 })
 
-/** One step of the solver. It draws noise where the plan says so. */
+/** One step of the solver. It draws noise where the plan says so. Fails with `NotFinite` where it gives NaN or Infinity. */
 export const schedulerStep = Block.make("schedulerStep", {
   description: "Takes one step towards the picture",
   inputs: {
@@ -117,7 +117,8 @@ export const schedulerStep = Block.make("schedulerStep", {
         : [undefined, rng]
     const next = scheduler.step(plan, schedulerState, { modelOutput: noisePred, sample: latents, noise })
     const out = { latents: next.sample, schedulerState: next.state, rng: after }
-    return Effect.succeed(
+    return Effect.as(
+      checkStep({ latents, noisePred }, next.sample, plan.timesteps[schedulerState.index]),
       next.predOriginalSample === undefined ? out : { ...out, predOriginalSample: next.predOriginalSample }
     )
   }
