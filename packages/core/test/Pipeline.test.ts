@@ -136,6 +136,22 @@ describe("run", () => {
 })
 
 describe("runUnknown", () => {
+  it.effect("says of a typed value that it takes its JSON form", () =>
+    Effect.gen(function* () {
+      const read = Block.pure("read", { inputs: { until: Schema.Date }, outputs: {}, run: () => ({}) })
+      const error: any = yield* Effect.flip(Pipeline.runUnknown(read, { until: new Date(0) }))
+      assert.lengthOf(error.issues, 1)
+      assert.match(
+        error.message,
+        /until: is what Pipeline\.run takes, expected its JSON form, which Pipeline\.runUnknown/
+      )
+      yield* Pipeline.run(read, { until: new Date(0) })
+      yield* Pipeline.runUnknown(read, { until: "2026-01-01T00:00:00Z" })
+      const plain: any = yield* Effect.flip(Pipeline.runUnknown(read, { until: 3 }))
+      assert.notMatch(plain.message, /Pipeline\.run takes/)
+    })
+  )
+
   it.effect("reads JSON through the Schemas", () =>
     Effect.gen(function* () {
       const read = Block.pure("read", {

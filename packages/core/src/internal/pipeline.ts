@@ -271,12 +271,19 @@ export const decode = (block: any, json: unknown): any =>
       const read = readOf(block, values, given)
       const issues = validate(block, values, given, read).filter((i) => !wrong.has(i.field))
       if (issues.length + wrong.size === 0) return Effect.succeed(values)
-      const refused = Effect.forEach(wrong, ([k, cause]) =>
-        Effect.map(refusedBy(read(k)[0], given[k]), (nearer) => {
+      const refused = Effect.forEach(wrong, ([k, cause]) => {
+        const { path, readers } = checks.get(k)!
+        // what a typed caller would give; what is wrong with it as JSON would be said of its insides
+        if (readers.length > 0 && readers.every(({ parse }) => Exit.isSuccess(parse({ value: given[k] })))) {
+          const expected = "its JSON form"
+          const reason = "is what Pipeline.run takes, expected its JSON form, which Pipeline.runUnknown takes"
+          return Effect.succeed([new InputIssue({ field: k, path: k, block: path, expected, reason })])
+        }
+        return Effect.map(refusedBy(read(k)[0], given[k]), (nearer) => {
           const found = nearer ?? { path: checks.get(k)!.path, schema: block.inputs[k], cause }
           return issuesOf(k, found.path, found.schema, found.cause, given[k])
         })
-      )
+      })
       return Effect.flatMap(refused, (lists) => refuse(block, [...issues, ...lists.flat()]))
     })
   })
