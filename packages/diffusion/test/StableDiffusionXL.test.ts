@@ -149,6 +149,7 @@ describe("Stable Diffusion XL", () => {
       { imageLatents: Tensor.make("float32", [1, 4, 4, 4], new Float32Array(64).fill(Number.NaN)) },
       "imageLatents"
     ],
+    ["numbers of 0..255", { image: Tensor.make("float32", [1, 3, 8, 8], new Float32Array(192).fill(37)) }, "image"],
     ["a share beyond the end", { denoisingEnd: 1.5 }, "denoisingEnd"],
     ["a size of three numbers", { originalSize: [1, 2, 3] }, "originalSize"]
   ] as const

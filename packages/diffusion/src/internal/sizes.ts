@@ -97,6 +97,24 @@ const measure = ({ dtype, shape }: Picture) => {
 
 const field = "image"
 
+/**
+ * Levels of 0..255 where 0..1 is meant would be nothing but white. Numbers from arithmetic may be a little over, and
+ * pictures that are -1..1 already are taken, as diffusers does.
+ */
+const levelsProblem = ({ data }: Tensor.Tensor<"float32">): Problem | false => {
+  let most = 0
+  for (let i = 0; i < data.length; i++) most = Math.max(most, Math.abs(data[i]!))
+  return (
+    most > LARGEST && {
+      field,
+      actual: `of numbers up to ${most}`,
+      expected: "numbers of 0..1, or 8-bit levels (uint8)"
+    }
+  )
+}
+/** above what a resize overshoots and what standard normal noise has; levels of 0..255 that stay below it show black */
+const LARGEST = 8
+
 /** what is wrong with a picture, apart from its size */
 const pictureProblems = (image: Picture, batchSize: number): ReadonlyArray<Problem | false> => {
   const { channels, count } = measure(image)
@@ -109,7 +127,7 @@ const pictureProblems = (image: Picture, batchSize: number): ReadonlyArray<Probl
       expected: levels ? "1, 3 or 4 channels" : "3 channels"
     },
     countProblem(field, actual, count, batchSize),
-    image.dtype === "float32" && finiteProblem(field, image)
+    image.dtype === "float32" && (finiteProblem(field, image) || levelsProblem(image))
   ]
 }
 
