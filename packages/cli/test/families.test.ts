@@ -219,7 +219,7 @@ describe("effect-blocks generate with other families", { timeout: 240_000 }, () 
       )
       await refuses(
         folder,
-        /--guidance: FrequencyDecoupled.*guidance_scale is unknown/,
+        /--guidance: FrequencyDecoupledGuidance takes no guidanceScale: it has guidance_scales/,
         "x",
         ...model,
         "--guider",
