@@ -133,7 +133,10 @@ describe("effect-blocks with a hub", { timeout: 240_000 }, () => {
           const arrived = () =>
             existsSync(blobs) &&
             readdirSync(blobs).some(
-              (name) => name.includes("incomplete") && statSync(join(blobs, name)).size >= 2 ** 20
+              // it may be renamed after it was listed
+              (name) =>
+                name.includes("incomplete") &&
+                (statSync(join(blobs, name), { throwIfNoEntry: false })?.size ?? 0) >= 2 ** 20
             )
           while (child.exitCode === null && !arrived()) await new Promise((resolve) => setTimeout(resolve, 10))
           child.kill(signal)
