@@ -117,7 +117,8 @@ export const runOf = block.runOf
 export const assertBlocks: (composition: string, blocks: ReadonlyArray<{ readonly name: string }>) => void =
   block.assertBlocks
 /**
- * Makes a block. Its type is for the caller to say.
+ * Makes a block. Its type is for the caller to say, by a cast: a definition is data, and what a combinator of your own does
+ * to rows of variables the compiler cannot know.
  *
  * ```ts
  * import assert from "node:assert"
